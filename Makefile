@@ -1,0 +1,59 @@
+# Needs Python 3.11-3.13 and make; everything else goes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help setup lock uplift viz check test e2e docs bench clean
+
+PYTHON ?= $(shell for c in python3 python3.12 python3.11 python3.13 python; do \
+	$$c -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo $$c; break; }; done)
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+export KEDRO_DISABLE_TELEMETRY := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export UV_PYTHON_DOWNLOADS := never
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## build .venv from requirements.lock
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found: install one, or name it: make setup PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: ## resolve requirements.lock anew (needs uv on the PATH or in .venv)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o requirements.lock
+
+uplift: $(INSTALLED) ## the main job on real data: raw tables to verdict, MLflow run, model, targeting list
+	$(BIN)/kedro run --pipelines uplift
+
+viz: $(INSTALLED) ## open the pipelines in a browser
+	$(BIN)/kedro viz run
+
+check: $(INSTALLED) ## style, types, imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## every check and test, end to end at test size included
+	$(BIN)/pytest
+
+e2e: $(INSTALLED) ## only the end-to-end tests
+	$(BIN)/pytest -m e2e
+
+docs: $(INSTALLED) ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+bench: $(INSTALLED) ## measure speed against the alternatives, side by side
+	$(BIN)/python -m benchmarks.trials
+	$(BIN)/python -m benchmarks.run
+
+clean: ## remove the environment and every result
+	rm -rf .venv site mlartifacts mlflow.db
+	find data -type f ! -name .gitkeep ! -name README.md -delete

@@ -1,0 +1,1 @@
+"""What the rooms of the house agree on: names, schemas, parameters, results and errors."""

@@ -1,0 +1,39 @@
+"""What a CATE learner is: the protocol that the registry, the tuner and the suite rely on."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from promo_uplift.contracts.results import FloatArray, IntArray, NuisanceValues
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Estimates the effect of the mailing for each household, in USD.
+
+    Keyword-only on purpose: with a 0/1 outcome a swap of treatment and outcome raises nothing.
+    """
+
+    def fit(
+        self,
+        *,
+        covariates: pd.DataFrame,
+        treatment: IntArray,
+        outcome: FloatArray,
+        nuisances: NuisanceValues,
+        groups: IntArray,
+        rng: np.random.Generator,
+    ) -> Self:
+        """Fit on training rows only; never mutates its arguments."""
+        ...
+
+    def predict_cate(self, *, covariates: pd.DataFrame) -> FloatArray:
+        """Effect of the mailing, USD per household, ``(m,)``."""
+        ...
+
+    def predict_interval(self, *, covariates: pd.DataFrame, level: float) -> FloatArray:
+        """Pointwise interval of the effect, USD, ``(m, 2)``; or raise ``IntervalNotOffered``."""
+        ...

@@ -1,0 +1,186 @@
+"""Every number of the configuration, typed: a wrong key, type or range dies before the first node.
+
+Strict: no coercion, no unknown key. Kedro builds these from ``conf/`` because the nodes' arguments
+are annotated with them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+OpenShare = Annotated[float, Field(gt=0.0, lt=1.0)]
+Count = Annotated[int, Field(ge=1)]
+Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Outcome = Literal["spend_usd", "target_spend_usd", "other_spend_usd", "all_sales_usd"]
+VerdictName = Literal["publish", "bounds_only", "experiment_needed", "refuse"]
+
+
+#: Always in the leaderboard: no model is read without them.
+BASELINES = ("zero", "constant", "response", "random")
+
+
+class Parameters(BaseModel):
+    """Base: unknown keys refused, no coercion, immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SourceParameters(Parameters):
+    """Where the data comes from and how much of it is used."""
+
+    form: Literal["package", "original"]
+    folder: str | None
+    household_sample: Count | None = None
+
+
+class TrialParameters(Parameters):
+    """Who is in a trial, and its windows in days relative to the campaign's start."""
+
+    treatment_definition: Literal["campaign_targeted"]
+    control_definition: Literal["not_targeted"]
+    campaign_types: list[Literal["TypeA", "TypeB", "TypeC"]] = Field(min_length=1)
+    campaigns: list[int] | None = None
+    pre_days: Annotated[int, Field(ge=28)]
+    history_days: Count
+    outcome_days: Count
+    post_days: Count
+    placebo_shift_days: Count
+    washout_days: Annotated[int, Field(ge=0)]
+    min_arm_households: Annotated[int, Field(ge=2)]
+
+
+class LightGBMParameters(Parameters):
+    """Size of a gradient-boosted base model (LightGBM's own names)."""
+
+    n_estimators: Count
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
+    num_leaves: Annotated[int, Field(ge=2)]
+    min_child_samples: Count
+    reg_lambda: Annotated[float, Field(ge=0.0)]
+    colsample_bytree: Annotated[float, Field(gt=0.0, le=1.0)]
+    max_bin: Annotated[int, Field(ge=2, le=65535)] = 255
+
+
+class Dimension(Parameters):
+    """One axis of a search space."""
+
+    kind: Literal["int", "float", "categorical"]
+    low: float | int | None = None
+    high: float | int | None = None
+    log: bool = False
+    choices: list[str | int | float | bool] | None = None
+
+    @model_validator(mode="after")
+    def _bounds_fit_the_kind(self) -> Dimension:
+        if self.kind == "categorical":
+            if not self.choices:
+                raise ValueError("`choices` must list at least one value for kind 'categorical'.")
+        elif self.low is None or self.high is None or not self.low < self.high:
+            raise ValueError(
+                f"`low` must be below `high` for kind '{self.kind}', "
+                f"got low={self.low}, high={self.high}."
+            )
+        elif self.log and self.low <= 0:
+            raise ValueError(f"`low` must be above 0 on a log scale, got {self.low}.")
+        return self
+
+
+class LearnerParameters(Parameters):
+    """One learner: its defaults, and the space that tuning may search (empty: not tuned)."""
+
+    defaults: dict[str, float | int | str | bool] = Field(default_factory=dict)
+    search_space: dict[str, Dimension] = Field(default_factory=dict)
+
+
+class TuningParameters(Parameters):
+    """Budget and rule of every Optuna study."""
+
+    loss: Literal["r_loss", "dr_loss"]
+    n_trials: Annotated[int, Field(ge=0)]
+    timeout_seconds: Annotated[float, Field(gt=0.0)]
+    n_startup_trials: Count
+    pruner_warmup_folds: Annotated[int, Field(ge=0)]
+    journal: str | None = None
+    progress: bool = False
+
+
+class NuisanceParameters(Parameters):
+    """Folds, clipping and base models of the nuisances."""
+
+    n_folds: Annotated[int, Field(ge=3)]
+    propensity_clip: Annotated[float, Field(gt=0.0, lt=0.5)]
+    n_trials: Annotated[int, Field(ge=0)]
+    timeout_seconds: Annotated[float, Field(gt=0.0)]
+    model: LearnerParameters
+
+
+class EstimationParameters(Parameters):
+    """Outcome, the learners that compete, and how the champion is chosen among them."""
+
+    outcome: Outcome
+    learners: dict[str, LearnerParameters]
+    candidates: list[str] = Field(min_length=1)
+    selection_loss: Literal["r_loss", "dr_loss"]
+    n_workers: Count
+    interval_replicates: Count
+
+    @model_validator(mode="after")
+    def _learners_hold_baselines_and_candidates(self) -> EstimationParameters:
+        absent = [name for name in (*BASELINES, *self.candidates) if name not in self.learners]
+        if absent:
+            raise ValueError(
+                f"`learners` must hold the baselines {list(BASELINES)} and every candidate; "
+                f"missing: {absent}. Add them under `estimation.learners`."
+            )
+        return self
+
+
+class MetricParameters(Parameters):
+    """Shares, level and bootstrap of the ranking metrics."""
+
+    uplift_shares: list[OpenShare] = Field(min_length=1)
+    level: OpenShare
+    bootstrap_replicates: Annotated[int, Field(ge=50)]
+
+
+class PolicyParameters(Parameters):
+    """Money. The public data holds none of it: the values are inputs, never estimates.
+
+    ``values_are_assumptions`` marks every output that uses them.
+    """
+
+    margin_rate: Share
+    contact_cost_usd: Usd
+    redemption_cost_usd: Usd
+    values_are_assumptions: bool
+    grid_points: Annotated[int, Field(ge=11)]
+    support_quantile: Annotated[float, Field(ge=0.0, lt=0.5)]
+
+    @property
+    def break_even_cate_usd(self) -> float:
+        """Effect on spend at which a contact without redemption pays for itself, USD."""
+        return float("inf") if self.margin_rate == 0 else self.contact_cost_usd / self.margin_rate
+
+
+class CheckParameters(Parameters):
+    """Thresholds of the checks and what a failure allows at best."""
+
+    overlap_low: OpenShare
+    overlap_high: OpenShare
+    min_overlap_share: Share
+    max_propensity_auc: Share
+    refuse_overlap_share: Share
+    max_clipped_share: Share
+    power: OpenShare
+    on_fail: dict[str, VerdictName]
+
+
+class ReportParameters(Parameters):
+    """Resolution of figures."""
+
+    curve_points: Annotated[int, Field(ge=11)]
+    histogram_bins: Annotated[int, Field(ge=5)]
+    calibration_groups: Annotated[int, Field(ge=2)]

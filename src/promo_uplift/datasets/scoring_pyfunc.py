@@ -1,0 +1,37 @@
+"""The scoring model as an MLflow pyfunc: household covariates in, effect and decision out.
+
+Logged as code plus the pickled model as an artifact, so that the registry shows what runs.
+"""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.pyfunc import PythonModel
+
+from promo_uplift.policy import ScoringModel
+
+#: Name of the artifact that holds the pickled ``ScoringModel``.
+ARTIFACT = "scoring_model"
+
+
+class ScoringPyfunc(PythonModel):  # type: ignore[misc]
+    """Delegates to ``ScoringModel.score``; holds no logic of its own."""
+
+    model: ScoringModel
+
+    def load_context(self, context: Any) -> None:
+        """Load the scoring model that the run logged."""
+        path = Path(context.artifacts[ARTIFACT])
+        self.model = pickle.loads(path.read_bytes())  # noqa: S301 - our own artifact
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return effect, interval, profit, ``in_support`` and ``recommend`` for each household."""
+        return self.model.score(model_input)
+
+
+mlflow.models.set_model(ScoringPyfunc())

@@ -1,0 +1,81 @@
+"""What every run leaves behind besides its results: seconds by stage, commit, and the verdict."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import click
+import mlflow
+from kedro.framework.hooks import hook_impl
+
+VERDICT_TEXT = "verdict_text"
+logger = logging.getLogger(__name__)
+
+
+def git_sha(folder: Path) -> str:
+    """Commit of the code, with ``+changes`` where the tracked files differ from it."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), *words],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    sha = git("rev-parse", "HEAD")
+    if not sha:
+        return "unknown: not a git checkout"
+    return f"{sha}+changes" if git("status", "--porcelain", "--untracked-files=no") else sha
+
+
+class RunContextHooks:
+    """Times the stages, tags the MLflow run, and prints the verdict last."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, tuple[str, ...]] = {}
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._started: dict[str, float] = {}
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any) -> None:
+        """Tag the run that kedro-mlflow has opened by now."""
+        self._seconds.clear()
+        self._stages = {node.name: tuple(sorted(node.tags)) for node in pipeline.nodes}
+        if mlflow.active_run() is not None:
+            mlflow.set_tags(
+                {
+                    "git_sha": git_sha(Path(str(run_params["project_path"]))),
+                    "kedro_env": run_params.get("env") or "local",
+                }
+            )
+
+    @hook_impl
+    def before_node_run(self, node: Any) -> None:
+        """Start a node's clock."""
+        self._started[node.name] = time.perf_counter()
+
+    @hook_impl
+    def after_node_run(self, node: Any) -> None:
+        """Add a node's seconds to its stage."""
+        seconds = time.perf_counter() - self._started[node.name]
+        for stage in self._stages.get(node.name, ()):
+            self._seconds[stage] += seconds
+        logger.info("%-22s %6.1f s", node.name, seconds)
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Log the stages' seconds while the run is open; print the verdict."""
+        if mlflow.active_run() is not None:
+            mlflow.log_metrics({f"seconds_{stage}": s for stage, s in self._seconds.items()})
+        if VERDICT_TEXT in pipeline.all_outputs():
+            click.echo(catalog.load(VERDICT_TEXT))
+            run = mlflow.active_run()
+            if run is not None:
+                click.echo(f"MLflow run {run.info.run_id}")

@@ -1,0 +1,46 @@
+"""``dr_learner``: doubly robust scores regressed on the covariates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from promo_uplift.contracts.parameters import LightGBMParameters
+from promo_uplift.contracts.results import FloatArray
+from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
+from promo_uplift.nuisance.boosting import fit_boosted_trees
+from promo_uplift.nuisance.scores import dr_scores
+
+
+class DRLearner(BaseLearner):
+    r"""CATE as the regression of the doubly robust score on household covariates, USD.
+
+    .. math:: \hat\tau(x) = \hat E[\Gamma \mid X = x]
+
+    Right if either the propensity or the outcome models are. The scores' variance is large, so
+    the regression wants few leaves, large leaves and few trees. Scope: observational or
+    randomised, with overlap (clipped propensities).
+
+    References
+    ----------
+    Kennedy (2023), *Electronic Journal of Statistics* 17(2), 3008-3049, doi:10.1214/23-EJS2157.
+    """
+
+    def __init__(self, parameters: LightGBMParameters) -> None:
+        self.parameters = parameters
+
+    def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
+        scores = dr_scores(
+            treatment=training.treatment,
+            outcome=training.outcome,
+            nuisances=training.nuisances,
+        )
+        self._effect_model = fit_boosted_trees(
+            features=training.features,
+            target=scores,
+            objective="regression",
+            parameters=self.parameters,
+            seed=model_seed(rng=rng),
+        )
+
+    def _predict(self, *, features: FloatArray) -> FloatArray:
+        return self._effect_model.predict(features=features)

@@ -1,0 +1,261 @@
+"""The learners by name: which class, which parameters, and what each does with unusual data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from promo_uplift.contracts.errors import LearnerError
+from promo_uplift.contracts.learner import Learner
+from promo_uplift.contracts.parameters import LearnerParameters, LightGBMParameters, Parameters
+from promo_uplift.learners.base import NoParameters
+from promo_uplift.learners.causal_forest import CausalForest, CausalForestParameters
+from promo_uplift.learners.constant import Constant
+from promo_uplift.learners.dr_learner import DRLearner
+from promo_uplift.learners.random_score import RandomScore
+from promo_uplift.learners.response import Response
+from promo_uplift.learners.s_learner import SLearner
+from promo_uplift.learners.t_learner import TLearner
+from promo_uplift.learners.x_learner import XLearner
+from promo_uplift.learners.zero import Zero
+
+Role = Literal["baseline", "cate", "ranking_only"]
+Choice = Mapping[str, float | int | str | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What a learner does with one kind of data.
+
+    Attributes
+    ----------
+    is_supported : bool
+        False: refused with a ``LearnerError``, or not part of the protocol.
+    note : str
+        One sentence for the reader.
+    """
+
+    is_supported: bool
+    note: str
+
+
+ONE_ARM_AT_A_TIME = Support(False, "Refused: one arm against the control at a time.")
+NO_WEIGHTS = Support(False, "Refused: the protocol takes no sample weights.")
+TREES_TAKE_MISSING = Support(True, "Supported: LightGBM learns a direction for missing values.")
+RISK_DIFFERENCE = Support(True, "Supported: the effect is a risk difference.")
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerSpec:
+    """One entry of the registry.
+
+    Attributes
+    ----------
+    name : str
+        Name in configuration and results.
+    role : {"baseline", "cate", "ranking_only"}
+        ``baseline``: an effect that is no model of heterogeneity; ``cate``: an effect in USD;
+        ``ranking_only``: a score to rank by, whose size means nothing.
+    summary : str
+        One sentence for the leaderboard and the docs.
+    parameters : type
+        Pydantic model of its parameters.
+    build : callable
+        ``parameters -> Learner``, unfitted. Randomness comes with ``fit``.
+    offers_interval : bool
+        Whether ``predict_interval`` is native.
+    missing_covariates, binary_outcome, several_arms, weights : Support
+        What it does with each.
+    tuning_overrides : mapping
+        ``{parameter: the parameter that replaces it while tuning}``, for cheaper trials.
+    """
+
+    name: str
+    role: Role
+    summary: str
+    parameters: type[Parameters]
+    build: Callable[[Any], Learner]
+    offers_interval: bool
+    missing_covariates: Support
+    binary_outcome: Support
+    several_arms: Support
+    weights: Support
+    tuning_overrides: Mapping[str, str]
+
+
+def _boosted(
+    *, name: str, role: Role, summary: str, build: Callable[[Any], Learner]
+) -> LearnerSpec:
+    return LearnerSpec(
+        name=name,
+        role=role,
+        summary=summary,
+        parameters=LightGBMParameters,
+        build=build,
+        offers_interval=False,
+        missing_covariates=TREES_TAKE_MISSING,
+        binary_outcome=RISK_DIFFERENCE,
+        several_arms=ONE_ARM_AT_A_TIME,
+        weights=NO_WEIGHTS,
+        tuning_overrides={},
+    )
+
+
+def _baseline(
+    *, name: str, role: Role, summary: str, build: Callable[[Any], Learner]
+) -> LearnerSpec:
+    return LearnerSpec(
+        name=name,
+        role=role,
+        summary=summary,
+        parameters=NoParameters,
+        build=build,
+        offers_interval=False,
+        missing_covariates=Support(True, "Supported: covariates are not modelled."),
+        binary_outcome=RISK_DIFFERENCE,
+        several_arms=ONE_ARM_AT_A_TIME,
+        weights=NO_WEIGHTS,
+        tuning_overrides={},
+    )
+
+
+LEARNERS: dict[str, LearnerSpec] = {
+    "zero": _baseline(
+        name="zero",
+        role="baseline",
+        summary="No effect on anyone.",
+        build=Zero,
+    ),
+    "constant": _baseline(
+        name="constant",
+        role="baseline",
+        summary="The average effect (doubly robust) on everyone.",
+        build=Constant,
+    ),
+    "response": _boosted(
+        name="response",
+        role="ranking_only",
+        summary="Ranks by predicted spend, whatever the mailing does.",
+        build=Response,
+    ),
+    "random": _baseline(
+        name="random",
+        role="ranking_only",
+        summary="Ranks by a hash: knows nothing.",
+        build=RandomScore,
+    ),
+    "s_learner": _boosted(
+        name="s_learner",
+        role="cate",
+        summary="One outcome model with the mailing as a feature.",
+        build=SLearner,
+    ),
+    "t_learner": _boosted(
+        name="t_learner",
+        role="cate",
+        summary="One outcome model per arm.",
+        build=TLearner,
+    ),
+    "x_learner": _boosted(
+        name="x_learner",
+        role="cate",
+        summary="Imputed effects per arm, weighted by propensity.",
+        build=XLearner,
+    ),
+    "dr_learner": _boosted(
+        name="dr_learner",
+        role="cate",
+        summary="Doubly robust scores regressed on covariates.",
+        build=DRLearner,
+    ),
+    "causal_forest": LearnerSpec(
+        name="causal_forest",
+        role="cate",
+        summary="Honest causal forest on shared residuals (econml).",
+        parameters=CausalForestParameters,
+        build=CausalForest,
+        offers_interval=True,
+        missing_covariates=Support(
+            True, "Supported: training medians, with the number of imputed cells kept."
+        ),
+        binary_outcome=RISK_DIFFERENCE,
+        several_arms=ONE_ARM_AT_A_TIME,
+        weights=NO_WEIGHTS,
+        tuning_overrides={"n_estimators": "tuning_n_estimators"},
+    ),
+}
+
+
+def learner_spec(name: str) -> LearnerSpec:
+    """Look a learner up.
+
+    Raises
+    ------
+    LearnerError
+        If it is unknown, with the nearest name and all known ones.
+    """
+    if name in LEARNERS:
+        return LEARNERS[name]
+    near = difflib.get_close_matches(name, LEARNERS, n=1)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    raise LearnerError(
+        f"`learners` must name registered learners; `{name}` is unknown.{hint} "
+        f"Known: {', '.join(LEARNERS)}."
+    )
+
+
+def build_learner(*, name: str, choice: Choice) -> Learner:
+    """Build an unfitted learner from its name and parameters.
+
+    Raises
+    ------
+    LearnerError
+        If the name is unknown, or a parameter is missing, unknown or out of range.
+    """
+    spec = learner_spec(name)
+    try:
+        parameters = spec.parameters.model_validate(dict(choice))
+    except ValidationError as error:
+        found = "; ".join(
+            f"`{'.'.join(str(part) for part in one['loc'])}`: {one['msg']} (got {one['input']!r})"
+            for one in error.errors(include_url=False)
+        )
+        known = ", ".join(spec.parameters.model_fields) or "none"
+        raise LearnerError(
+            f"`{name}` was given wrong parameters: {found}. Its parameters: {known}."
+        ) from error
+    return spec.build(parameters)
+
+
+def tuning_choice(*, name: str, choice: Choice) -> dict[str, float | int | str | bool]:
+    """Return the parameters to use while tuning: the same, with cheaper sizes where stated."""
+    overrides = learner_spec(name).tuning_overrides
+    return {**choice, **{key: choice[cheaper] for key, cheaper in overrides.items()}}
+
+
+def check_learners(*, parameters: Mapping[str, LearnerParameters]) -> None:
+    """Refuse unknown learners and wrong parameters before anything is fitted.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Learner's name to its configuration.
+
+    Raises
+    ------
+    LearnerError
+        Naming the learner and the parameter.
+    """
+    for name, configured in parameters.items():
+        build_learner(name=name, choice=configured.defaults)
+        known = learner_spec(name).parameters.model_fields
+        unknown = [key for key in configured.search_space if key not in known]
+        if unknown:
+            raise LearnerError(
+                f"`{name}.search_space` must search the learner's parameters; {unknown} are "
+                f"unknown. Its parameters: {', '.join(known) or 'none'}."
+            )

@@ -1,0 +1,23 @@
+"""Ranking metrics on held-out folds, with intervals that respect households."""
+
+from promo_uplift.metrics.bootstrap import HouseholdDraws, household_draws, percentile_interval
+from promo_uplift.metrics.calibration import calibration_slope, group_effects
+from promo_uplift.metrics.curves import uplift_curves
+from promo_uplift.metrics.folds import FoldRows, fold_rows
+from promo_uplift.metrics.leaderboard import leaderboard
+from promo_uplift.metrics.ranking import RANKING_BASELINES, RankingMetrics, ranking_metrics
+
+__all__ = [
+    "RANKING_BASELINES",
+    "FoldRows",
+    "HouseholdDraws",
+    "RankingMetrics",
+    "calibration_slope",
+    "fold_rows",
+    "group_effects",
+    "household_draws",
+    "leaderboard",
+    "percentile_interval",
+    "ranking_metrics",
+    "uplift_curves",
+]

@@ -1,0 +1,88 @@
+"""Rankings are compared within a held-out fold only, and folds are then averaged by size.
+
+Different folds have different models. Pooled raw predictions would rank whole folds against each
+other: a constant prediction, the mean effect of the other folds, then ranks each fold by how far
+its own mean lies below the rest, which is noise turned upside down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from promo_uplift.contracts.errors import MetricError
+from promo_uplift.contracts.results import FloatArray, IntArray
+from promo_uplift.metrics.bootstrap import HouseholdDraws
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRows:
+    """One held-out fold: its rows and their weight in every replicate.
+
+    Attributes
+    ----------
+    fold : int
+        Number of the fold.
+    rows : int64 (m,)
+        Positions of its rows.
+    weights : float64 (m, R)
+        Bootstrap weights of the rows; column 0 is the sample itself.
+    part : float64 (R,)
+        The fold's share of all weight: what it counts in an average over folds.
+    """
+
+    fold: int
+    rows: IntArray
+    weights: FloatArray
+    part: FloatArray
+
+
+def fold_rows(*, fold: IntArray, draws: HouseholdDraws) -> tuple[FoldRows, ...]:
+    """Split rows and bootstrap weights by fold; ``part`` sums to 1 over the folds."""
+    split = []
+    for number in np.unique(fold):
+        rows = np.flatnonzero(fold == number)
+        split.append((int(number), rows, draws.weights(rows)))
+    total = np.sum([weights.sum(axis=0) for _, _, weights in split], axis=0)
+    return tuple(
+        FoldRows(number, rows, weights, weights.sum(axis=0) / total)
+        for number, rows, weights in split
+    )
+
+
+def validate_rankings(
+    *, scores: FloatArray, rankings: Mapping[str, FloatArray], fold: IntArray, groups: IntArray
+) -> None:
+    """Refuse inputs on which no ranking metric is defined.
+
+    Raises
+    ------
+    MetricError
+        If shapes differ, a value is not finite, there is no ranking, or a household lies in two
+        folds.
+    """
+    if not rankings:
+        raise MetricError("`rankings` must name at least one learner, got none.")
+    named = {"scores": scores, **{f"rankings[{name!r}]": r for name, r in rankings.items()}}
+    for name, values in named.items():
+        if values.shape != fold.shape:
+            raise MetricError(
+                f"`{name}` must have one value per row, shape {fold.shape}, got {values.shape}."
+            )
+        broken = ~np.isfinite(values)
+        if broken.any():
+            raise MetricError(
+                f"`{name}` must be finite; {int(broken.sum())} of {len(values)} values are not, "
+                f"e.g. row {int(np.flatnonzero(broken)[0])}."
+            )
+    if groups.shape != fold.shape:
+        raise MetricError(f"`groups` must have shape {fold.shape}, got {groups.shape}.")
+    pairs = np.unique(np.column_stack([groups, fold]), axis=0)
+    households, times = np.unique(pairs[:, 0], return_counts=True)
+    if (times > 1).any():
+        raise MetricError(
+            f"`fold` must be constant within a household; {int((times > 1).sum())} households lie "
+            f"in several folds, e.g. {households[times > 1][:3].tolist()}."
+        )

@@ -1,0 +1,60 @@
+"""One row per learner, every figure with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from promo_uplift.contracts.errors import MetricError
+from promo_uplift.metrics.ranking import RankingMetrics
+
+
+def leaderboard(
+    *,
+    metrics: RankingMetrics,
+    dr_loss: Mapping[str, float],
+    r_loss: Mapping[str, float],
+    seconds: Mapping[str, float],
+) -> pd.DataFrame:
+    """Table of learners, best AUUC first.
+
+    Parameters
+    ----------
+    metrics : RankingMetrics
+        Ranking figures of every learner.
+    dr_loss, r_loss : mapping of str to float
+        Held-out orthogonal losses, USD squared; lower is better.
+    seconds : mapping of str to float
+        Wall time of tuning, fitting and predicting.
+
+    Returns
+    -------
+    DataFrame
+        ``learner``, each figure followed by its ``_ci_low`` and ``_ci_high``, ``dr_loss``,
+        ``r_loss``, ``seconds``.
+
+    Raises
+    ------
+    MetricError
+        If a learner has no loss or time.
+    """
+    for name, given in (("dr_loss", dr_loss), ("r_loss", r_loss), ("seconds", seconds)):
+        missing = sorted(set(metrics.figures) - set(given))
+        if missing:
+            raise MetricError(f"`{name}` must hold every learner; missing: {missing}.")
+    rows = []
+    for learner, figures in metrics.figures.items():
+        row: dict[str, str | float] = {"learner": learner}
+        for figure, interval in figures.items():
+            row[figure] = interval.estimate
+            row[f"{figure}_ci_low"] = interval.ci_low
+            row[f"{figure}_ci_high"] = interval.ci_high
+        row |= {
+            "dr_loss": dr_loss[learner],
+            "r_loss": r_loss[learner],
+            "seconds": seconds[learner],
+        }
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    return table.sort_values("auuc", ascending=False, kind="stable").reset_index(drop=True)

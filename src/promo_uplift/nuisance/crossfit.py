@@ -1,0 +1,330 @@
+"""Cross-fitted nuisances by household, computed once and shared by all that follows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from promo_uplift.contracts.errors import LearnerError
+from promo_uplift.contracts.parameters import NuisanceParameters
+from promo_uplift.contracts.results import (
+    BoolArray,
+    CrossFittedNuisances,
+    FloatArray,
+    IntArray,
+    TrialData,
+)
+from promo_uplift.nuisance.models import (
+    NUISANCES,
+    boosting_parameters,
+    fit_nuisance,
+    nuisance_features,
+    nuisance_loss,
+)
+from promo_uplift.nuisance.parallel import run_in_order
+from promo_uplift.nuisance.seeding import derived_seed
+from promo_uplift.nuisance.studies import (
+    ALL_FOLDS,
+    Choice,
+    StudyPlan,
+    StudyResult,
+    check_search_space,
+    run_study,
+)
+
+
+def cross_fit_nuisances(
+    *,
+    data: TrialData,
+    fold: IntArray,
+    parameters: NuisanceParameters,
+    seed: int,
+    n_workers: int,
+    storage: str | None = None,
+    study_prefix: str = "nuisance",
+    progress: bool = False,
+) -> CrossFittedNuisances:
+    """Propensity, outcome and redemption models of every row, none of which saw the row.
+
+    The entry (row of fold ``m``, column ``k``) comes from a model fitted on the rows outside both
+    folds, with hyperparameters that were tuned inside the folds other than ``k``. So nothing in
+    column ``k`` depends on treatments, outcomes or redemptions of fold ``k``.
+
+    Parameters
+    ----------
+    data : TrialData
+        Stacked trials, ``n`` rows.
+    fold : int64 (n,)
+        Fold of each row, 0 to K - 1, constant within a household.
+    parameters : NuisanceParameters
+        Clip, base model, and the budget of each of the ``4 K`` studies (``n_trials`` 0: defaults).
+    seed : int
+        Seed of models and samplers.
+    n_workers : int
+        Processes; the result does not depend on it.
+    storage : str, optional
+        Optuna journal file from which interrupted studies resume.
+    study_prefix : str
+        First part of the studies' names: a digest of data and configuration.
+    progress : bool
+        Whether to show progress bars on stderr.
+
+    Returns
+    -------
+    CrossFittedNuisances
+        Matrices ``(n, K)``; ``tuned`` has a row per nuisance and held-out fold.
+
+    Raises
+    ------
+    LearnerError
+        If folds are not 0 to K - 1 or split a household, covariates are not numeric, or a
+        training set lacks an arm.
+
+    References
+    ----------
+    Chernozhukov et al. (2018), *The Econometrics Journal* 21(1), C1-C68,
+    doi:10.1111/ectj.12097 (cross-fitting).
+    """
+    check_folds(fold=fold, groups=data.groups, n_folds=parameters.n_folds)
+    check_data(data=data)
+    check_search_space(name="nuisance_model", parameters=parameters.model)
+    boosting_parameters(parameters.model.defaults)
+    features = nuisance_features(data=data, campaigns=np.unique(data.campaign))
+    folds = range(parameters.n_folds)
+
+    label = "nuisances: tune" if progress else None
+    keys = [(name, held_out) for name in NUISANCES for held_out in folds]
+    studies = run_in_order(
+        work=tune_nuisance,
+        arguments=[
+            {
+                "name": name,
+                "data": data,
+                "features": features,
+                "fold": fold,
+                "plan": nuisance_plan(
+                    name=name,
+                    held_out=held_out,
+                    parameters=parameters,
+                    seed=seed,
+                    storage=storage,
+                    study_prefix=study_prefix,
+                ),
+            }
+            for name, held_out in keys
+        ],
+        n_workers=n_workers if parameters.n_trials > 0 else 1,
+        progress=label if parameters.n_trials > 0 else None,
+    )
+    chosen = {key: study.parameters for key, study in zip(keys, studies, strict=True)}
+    matrices = _predict_pairs(
+        data=data,
+        features=features,
+        fold=fold,
+        chosen=chosen,
+        seed=seed,
+        n_workers=n_workers,
+        progress="nuisances: fit" if progress else None,
+    )
+    rows = np.arange(len(fold))
+    clip = parameters.propensity_clip
+    raw = matrices["propensity"]
+    clipped = np.clip(raw, clip, 1.0 - clip)
+    return CrossFittedNuisances(
+        fold=fold.copy(),
+        propensity=clipped,
+        mu0=matrices["mu0"],
+        mu1=matrices["mu1"],
+        redemption=matrices["redemption"],
+        raw_propensity_held_out=raw[rows, fold],
+        n_clipped=int(np.sum(clipped[rows, fold] != raw[rows, fold])),
+        clip=clip,
+        tuned=_tuned_table(keys=keys, studies=studies),
+    )
+
+
+def check_folds(*, fold: IntArray, groups: IntArray, n_folds: int) -> None:
+    """Refuse folds that are not 0 to K - 1 or that split a household.
+
+    Raises
+    ------
+    LearnerError
+        Naming what was found.
+    """
+    if len(fold) != len(groups):
+        raise LearnerError(
+            f"`fold` must have one entry per row; found {len(fold)} for {len(groups)} rows. "
+            "Build the folds from these rows."
+        )
+    found = np.unique(fold)
+    if not np.array_equal(found, np.arange(n_folds)):
+        raise LearnerError(
+            f"`fold` must use every value from 0 to {n_folds - 1} (`n_folds` = {n_folds}); "
+            f"found {found.tolist()}. Use fewer folds or more households."
+        )
+    n_folds_of_household = pd.Series(fold).groupby(groups).nunique()
+    split = n_folds_of_household[n_folds_of_household > 1]
+    if len(split) > 0:
+        raise LearnerError(
+            f"`fold` must be constant within a household; {len(split)} households are in several "
+            f"folds, e.g. {split.index[:3].tolist()}. Assign folds by household."
+        )
+
+
+def check_data(*, data: TrialData) -> None:
+    """Refuse arms other than 0 and 1, and outcomes that are not finite.
+
+    Raises
+    ------
+    LearnerError
+        Naming the values.
+    """
+    arms = np.unique(data.treatment)
+    if not np.array_equal(arms, [0, 1]):
+        raise LearnerError(
+            f"`treatment` must hold both arms, coded 0 and 1; found {arms.tolist()}. "
+            "Check the trial's definition."
+        )
+    n_bad = int(np.sum(~np.isfinite(data.outcome)))
+    if n_bad > 0:
+        raise LearnerError(
+            f"`outcome` must be finite; {n_bad} of {len(data.outcome)} values are not. "
+            "Leave those rows out and count them."
+        )
+
+
+def nuisance_plan(
+    *,
+    name: str,
+    held_out: int,
+    parameters: NuisanceParameters,
+    seed: int,
+    storage: str | None,
+    study_prefix: str,
+) -> StudyPlan:
+    """Plan of one nuisance's study: a seeded random search, the default first, without pruning.
+
+    The budgets of nuisances are a handful of trials, on which TPE and pruning have nothing to go.
+    """
+    return StudyPlan(
+        name=f"{study_prefix}/{name}",
+        fold=held_out,
+        parameters=parameters.model,
+        n_trials=parameters.n_trials,
+        timeout_seconds=parameters.timeout_seconds,
+        n_startup_trials=max(parameters.n_trials, 1),
+        pruner_warmup_folds=0,
+        seed=derived_seed(seed=seed, purpose=f"nuisance/{name}", index=(held_out + 1,)),
+        storage=storage,
+    )
+
+
+def tune_nuisance(
+    *, name: str, data: TrialData, features: FloatArray, fold: IntArray, plan: StudyPlan
+) -> StudyResult:
+    """Choose one nuisance's hyperparameters inside the folds other than ``plan.fold``.
+
+    With ``plan.fold`` = ``ALL_FOLDS`` every fold takes part (for the deployed model).
+    """
+    spec = NUISANCES[name]
+    target, informed = spec.target(data), spec.rows(data)
+    held_in = np.ones(len(fold), dtype=np.bool_) if plan.fold == ALL_FOLDS else fold != plan.fold
+    inner = np.unique(fold[held_in])
+
+    def split_loss(choice: Choice, split: int) -> float:
+        train = held_in & (fold != inner[split]) & informed
+        test = (fold == inner[split]) & informed
+        model = fit_nuisance(
+            spec=spec,
+            features=features[train],
+            target=target[train],
+            choice=choice,
+            seed=plan.seed,
+        )
+        predicted = model.predict(features=features[test])
+        return nuisance_loss(spec=spec, target=target[test], predicted=predicted)
+
+    return run_study(plan=plan, split_loss=split_loss, n_splits=len(inner))
+
+
+def _predict_pairs(
+    *,
+    data: TrialData,
+    features: FloatArray,
+    fold: IntArray,
+    chosen: dict[tuple[str, int], Choice],
+    seed: int,
+    n_workers: int,
+    progress: str | None,
+) -> dict[str, FloatArray]:
+    """Fill the matrices; a model without folds m and k serves both (m, k) and (k, m)."""
+    n_folds = int(fold.max()) + 1
+    cells: dict[tuple[Any, ...], list[tuple[int, int]]] = defaultdict(list)
+    for (name, column), choice in chosen.items():
+        for row_fold in range(n_folds):
+            pair = (min(row_fold, column), max(row_fold, column))
+            cells[(name, pair, tuple(choice.items()))].append((row_fold, column))
+    predictions = run_in_order(
+        work=_fit_without_pair,
+        arguments=[
+            {
+                "name": name,
+                "data": data,
+                "features": features,
+                "excluded": np.isin(fold, pair),
+                "choice": dict(choice),
+                "seed": derived_seed(seed=seed, purpose=f"nuisance/{name}"),
+            }
+            for name, pair, choice in cells
+        ],
+        n_workers=n_workers,
+        progress=progress,
+    )
+    matrices = {name: np.full((len(fold), n_folds), np.nan) for name in NUISANCES}
+    for ((name, pair, _), targets), predicted in zip(cells.items(), predictions, strict=True):
+        of_all_rows = np.full(len(fold), np.nan)
+        of_all_rows[np.isin(fold, pair)] = predicted
+        for row_fold, column in targets:
+            rows = fold == row_fold
+            matrices[name][rows, column] = of_all_rows[rows]
+    return matrices
+
+
+def _fit_without_pair(
+    *,
+    name: str,
+    data: TrialData,
+    features: FloatArray,
+    excluded: BoolArray,
+    choice: Choice,
+    seed: int,
+) -> FloatArray:
+    """Fit on the rows that are not excluded and predict those that are."""
+    spec = NUISANCES[name]
+    train = ~excluded & spec.rows(data)
+    model = fit_nuisance(
+        spec=spec,
+        features=features[train],
+        target=spec.target(data)[train],
+        choice=choice,
+        seed=seed,
+    )
+    return model.predict(features=features[excluded])
+
+
+def _tuned_table(*, keys: list[tuple[str, int]], studies: list[StudyResult]) -> pd.DataFrame:
+    rows = [
+        {
+            "model": name,
+            "fold": held_out,
+            "loss": study.loss,
+            "n_trials": len(study.trials),
+            "stopped_by": study.trials["stopped_by"].iloc[-1] if len(study.trials) else "not_tuned",
+            **study.parameters,
+        }
+        for (name, held_out), study in zip(keys, studies, strict=True)
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,160 @@
+"""Propensity and redemption of households that no trial has seen, for scoring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from promo_uplift.contracts.errors import ScoringError
+from promo_uplift.contracts.parameters import NuisanceParameters
+from promo_uplift.contracts.results import FloatArray, IntArray, TrialData
+from promo_uplift.nuisance.boosting import BoostedTrees
+from promo_uplift.nuisance.covariates import covariate_matrix
+from promo_uplift.nuisance.crossfit import (
+    check_data,
+    check_folds,
+    nuisance_plan,
+    tune_nuisance,
+)
+from promo_uplift.nuisance.models import (
+    NUISANCES,
+    ConstantRate,
+    boosting_parameters,
+    fit_nuisance,
+    nuisance_features,
+)
+from promo_uplift.nuisance.parallel import run_in_order
+from promo_uplift.nuisance.seeding import derived_seed
+from promo_uplift.nuisance.studies import ALL_FOLDS, Choice, check_search_space
+
+_DEPLOYED = ("propensity", "redemption")
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentNuisances:
+    """Propensity and redemption models fitted on all rows, averaged over the trials they saw.
+
+    Attributes
+    ----------
+    propensity, redemption : BoostedTrees or ConstantRate
+        Models of household covariates and trial indicators.
+    covariate_names : tuple of str
+        Covariates that both need, in order.
+    campaigns : int64 (C,)
+        Trials over which predictions are averaged.
+    clip : float
+        Propensities live in ``[clip, 1 - clip]``.
+    """
+
+    propensity: BoostedTrees | ConstantRate
+    redemption: BoostedTrees | ConstantRate
+    covariate_names: tuple[str, ...]
+    campaigns: IntArray
+    clip: float
+
+    def predict_propensity(self, *, covariates: pd.DataFrame) -> FloatArray:
+        """P(mailed | covariates) in an average trial, clipped, ``(m,)``."""
+        average = self._averaged(model=self.propensity, covariates=covariates)
+        return np.clip(average, self.clip, 1.0 - self.clip)
+
+    def predict_redemption(self, *, covariates: pd.DataFrame) -> FloatArray:
+        """P(redeems | covariates, mailed) in an average trial, ``(m,)``."""
+        return self._averaged(model=self.redemption, covariates=covariates)
+
+    def _averaged(
+        self, *, model: BoostedTrees | ConstantRate, covariates: pd.DataFrame
+    ) -> FloatArray:
+        missing = [name for name in self.covariate_names if name not in covariates.columns]
+        if missing:
+            raise ScoringError(
+                f"`covariates` must hold every column that the model was fitted on; {missing} are "
+                "missing. Build the household table with the same features."
+            )
+        values = covariate_matrix(covariates=covariates[list(self.covariate_names)])
+        total = np.zeros(len(values))
+        for indicator in np.eye(len(self.campaigns)):
+            features = np.hstack([values, np.tile(indicator, (len(values), 1))])
+            total += model.predict(features=features)
+        return total / len(self.campaigns)
+
+
+def fit_deployment_nuisances(
+    *,
+    data: TrialData,
+    fold: IntArray,
+    parameters: NuisanceParameters,
+    seed: int,
+    n_workers: int,
+    storage: str | None = None,
+    study_prefix: str = "nuisance",
+) -> DeploymentNuisances:
+    """Fit propensity and redemption on all rows, tuned once over all folds.
+
+    For scoring new households only: never for an estimate on these rows, which it has seen.
+
+    Parameters
+    ----------
+    data, fold, parameters, seed, n_workers, storage, study_prefix
+        As in :func:`promo_uplift.nuisance.crossfit.cross_fit_nuisances`.
+
+    Raises
+    ------
+    LearnerError
+        As there.
+    """
+    check_folds(fold=fold, groups=data.groups, n_folds=parameters.n_folds)
+    check_data(data=data)
+    check_search_space(name="nuisance_model", parameters=parameters.model)
+    boosting_parameters(parameters.model.defaults)
+    campaigns = np.unique(data.campaign)
+    features = nuisance_features(data=data, campaigns=campaigns)
+    studies = run_in_order(
+        work=tune_nuisance,
+        arguments=[
+            {
+                "name": name,
+                "data": data,
+                "features": features,
+                "fold": fold,
+                "plan": nuisance_plan(
+                    name=name,
+                    held_out=ALL_FOLDS,
+                    parameters=parameters,
+                    seed=seed,
+                    storage=storage,
+                    study_prefix=study_prefix,
+                ),
+            }
+            for name in _DEPLOYED
+        ],
+        n_workers=n_workers if parameters.n_trials > 0 else 1,
+    )
+    models = {
+        name: _fit_on_all(
+            name=name, data=data, features=features, choice=study.parameters, seed=seed
+        )
+        for name, study in zip(_DEPLOYED, studies, strict=True)
+    }
+    return DeploymentNuisances(
+        propensity=models["propensity"],
+        redemption=models["redemption"],
+        covariate_names=tuple(str(name) for name in data.covariates.columns),
+        campaigns=campaigns,
+        clip=parameters.propensity_clip,
+    )
+
+
+def _fit_on_all(
+    *, name: str, data: TrialData, features: FloatArray, choice: Choice, seed: int
+) -> BoostedTrees | ConstantRate:
+    spec = NUISANCES[name]
+    rows = spec.rows(data)
+    return fit_nuisance(
+        spec=spec,
+        features=features[rows],
+        target=spec.target(data)[rows],
+        choice=choice,
+        seed=derived_seed(seed=seed, purpose=f"nuisance/{name}"),
+    )

@@ -1,0 +1,165 @@
+"""Figures, and the record that the tracking store keeps of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from promo_uplift.checks import Verdict
+from promo_uplift.contracts.parameters import (
+    CheckParameters,
+    MetricParameters,
+    PolicyParameters,
+    ReportParameters,
+    TrialParameters,
+)
+from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
+from promo_uplift.effects import overlap_summary
+from promo_uplift.metrics import RankingMetrics, group_effects, uplift_curves
+from promo_uplift.nuisance.scores import dr_scores
+from promo_uplift.nuisance.seeding import derived_rng
+from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.reporting.figures import (
+    calibration_figure,
+    effects_figure,
+    overlap_figure,
+    profit_figure,
+    uplift_figure,
+)
+from promo_uplift.reporting.run_record import RunRecord, run_record
+
+
+def draw_uplift_curves(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    trials: TrialParameters,
+    metrics: MetricParameters,
+    report: ReportParameters,
+    seed: int,
+) -> Figure:
+    """Draw gain curves of the champion and its baselines."""
+    names = (evaluation.champion, "response", "constant", "random")
+    curves = uplift_curves(
+        scores=dr_scores(
+            treatment=data.treatment, outcome=data.outcome, nuisances=nuisances.held_out()
+        ),
+        rankings={name: cross_fitted[name].held_out() for name in names},
+        fold=nuisances.fold,
+        groups=data.groups,
+        shares=np.linspace(0.0, 1.0, report.curve_points),
+        level=metrics.level,
+        replicates=metrics.bootstrap_replicates,
+        rng=derived_rng(seed=seed, purpose="curves"),
+    )
+    return uplift_figure(
+        curves=curves,
+        champion=evaluation.champion,
+        level=metrics.level,
+        outcome_days=trials.outcome_days,
+    )
+
+
+def draw_profit_curve(
+    curve: pd.DataFrame, evaluation: PolicyEvaluation, policy: PolicyParameters
+) -> Figure:
+    """Draw profit over the share mailed."""
+    return profit_figure(curve=curve, evaluation=evaluation, parameters=policy)
+
+
+def draw_overlap(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    checks: CheckParameters,
+    report: ReportParameters,
+) -> Figure:
+    """Draw the chance of being mailed, by arm."""
+    return overlap_figure(
+        raw_propensity=nuisances.raw_propensity_held_out,
+        treatment=data.treatment,
+        overlap_low=checks.overlap_low,
+        overlap_high=checks.overlap_high,
+        bins=report.histogram_bins,
+    )
+
+
+def draw_calibration(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    ranking: RankingMetrics,
+    metrics: MetricParameters,
+    report: ReportParameters,
+) -> Figure:
+    """Draw predicted effects against the effects found in groups of them."""
+    cate = cross_fitted[evaluation.champion].held_out()
+    groups = group_effects(
+        scores=dr_scores(
+            treatment=data.treatment, outcome=data.outcome, nuisances=nuisances.held_out()
+        ),
+        cate=cate,
+        fold=nuisances.fold,
+        groups=data.groups,
+        n_groups=report.calibration_groups,
+        level=metrics.level,
+    )
+    slope = ranking.figures[evaluation.champion]["calibration_slope"]
+    return calibration_figure(
+        cate=cate,
+        groups=groups,
+        learner=evaluation.champion,
+        slope=f"{slope.estimate:.2f} ({slope.ci_low:.2f} to {slope.ci_high:.2f})",
+        bins=report.histogram_bins,
+    )
+
+
+def draw_effects(effects: pd.DataFrame, trials: TrialParameters, metrics: MetricParameters) -> Figure:
+    """Draw the forest plot of average effects."""
+    return effects_figure(effects=effects, level=metrics.level, outcome_days=trials.outcome_days)
+
+
+def record_run(
+    trials: pd.DataFrame,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    ranking: RankingMetrics,
+    leaderboard: pd.DataFrame,
+    evaluation: PolicyEvaluation,
+    by_learner: dict[str, PolicyEvaluation],
+    verdict: Verdict,
+    data_version: str,
+    windows: TrialParameters,
+    policy: PolicyParameters,
+    checks: CheckParameters,
+) -> RunRecord:
+    """Collect what the tracking store keeps of this run."""
+    return run_record(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        ranking=ranking,
+        losses=leaderboard,
+        evaluation=evaluation,
+        by_learner=by_learner,
+        overlap=overlap_summary(
+            treatment=data.treatment,
+            raw_propensity=nuisances.raw_propensity_held_out,
+            n_clipped=nuisances.n_clipped,
+            fold=nuisances.fold,
+            low=checks.overlap_low,
+            high=checks.overlap_high,
+        ),
+        tags={
+            "verdict": verdict.name,
+            "verdict_reasons": ", ".join(verdict.reasons),
+            "champion": evaluation.champion,
+            "treatment_definition": windows.treatment_definition,
+            "data_version": data_version,
+            "money": "assumed" if policy.values_are_assumptions else "given",
+        },
+        inputs={"trials": trials},
+    )

@@ -1,0 +1,83 @@
+"""Wiring of the report."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from promo_uplift.pipelines.reporting import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """From results to figures and the MLflow run."""
+    return Pipeline(
+        [
+            Node(
+                nodes.draw_uplift_curves,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "policy_evaluation",
+                    "params:trials",
+                    "params:metrics",
+                    "params:report",
+                    "params:seed",
+                ],
+                outputs="uplift_curves_figure",
+                name="draw_uplift_curves",
+            ),
+            Node(
+                nodes.draw_profit_curve,
+                inputs=["policy_curve", "policy_evaluation", "params:policy"],
+                outputs="profit_curve_figure",
+                name="draw_profit_curve",
+            ),
+            Node(
+                nodes.draw_overlap,
+                inputs=["trial_data", "nuisances", "params:checks", "params:report"],
+                outputs="overlap_figure",
+                name="draw_overlap",
+            ),
+            Node(
+                nodes.draw_calibration,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "policy_evaluation",
+                    "ranking",
+                    "params:metrics",
+                    "params:report",
+                ],
+                outputs="calibration_figure",
+                name="draw_calibration",
+            ),
+            Node(
+                nodes.draw_effects,
+                inputs=["effects", "params:trials", "params:metrics"],
+                outputs="effects_figure",
+                name="draw_effects",
+            ),
+            Node(
+                nodes.record_run,
+                inputs=[
+                    "trials",
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "ranking",
+                    "leaderboard",
+                    "policy_evaluation",
+                    "policy_by_learner",
+                    "verdict",
+                    "data_version",
+                    "params:trials",
+                    "params:policy",
+                    "params:checks",
+                ],
+                outputs="mlflow_run",
+                name="record_run",
+            ),
+        ],
+        tags="reporting",
+    )

@@ -1,0 +1,125 @@
+"""Wiring of the decision."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from promo_uplift.pipelines.targeting_policy import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """From cross-fitted effects to `verdict`, `targeting_list` and `registered_model`."""
+    return Pipeline(
+        [
+            Node(
+                nodes.value_policies,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "params:estimation",
+                    "params:policy",
+                    "params:metrics",
+                    "params:seed",
+                ],
+                outputs=[
+                    "policy_evaluation",
+                    "policy_by_learner",
+                    "policy_value",
+                    "policy_curve",
+                ],
+                name="value_policies",
+            ),
+            Node(
+                nodes.bound_champion,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "policy_evaluation",
+                    "params:estimation",
+                    "params:metrics",
+                    "params:seed",
+                ],
+                outputs="champion_interval",
+                name="bound_champion",
+            ),
+            Node(
+                nodes.deploy,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "policy_evaluation",
+                    "params:nuisance",
+                    "params:estimation",
+                    "params:tuning",
+                    "params:seed",
+                ],
+                outputs=["deployed_learner", "deployed_nuisances"],
+                name="deploy",
+            ),
+            Node(
+                nodes.reach_verdict,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "ranking",
+                    "policy_evaluation",
+                    "placebo",
+                    "window_audit",
+                    "params:trials",
+                    "params:metrics",
+                    "params:checks",
+                    "params:policy",
+                ],
+                outputs=["verdict", "checks", "verdict_text"],
+                name="reach_verdict",
+            ),
+            Node(
+                nodes.list_households,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "champion_interval",
+                    "policy_evaluation",
+                    "verdict",
+                    "params:checks",
+                    "params:policy",
+                ],
+                outputs="targeting_list",
+                name="list_households",
+            ),
+            Node(
+                nodes.build_scoring_model,
+                inputs=[
+                    "trial_data",
+                    "deployed_learner",
+                    "deployed_nuisances",
+                    "policy_evaluation",
+                    "verdict",
+                    "params:checks",
+                    "params:policy",
+                    "params:metrics",
+                ],
+                outputs="scoring_model",
+                name="build_scoring_model",
+            ),
+            Node(
+                nodes.enter_registry,
+                inputs=[
+                    "scoring_model",
+                    "standing_champion",
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "policy_evaluation",
+                    "params:policy",
+                    "params:metrics",
+                ],
+                outputs="registered_model",
+                name="enter_registry",
+            ),
+        ],
+        tags="targeting_policy",
+    )

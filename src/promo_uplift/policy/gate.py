@@ -1,0 +1,143 @@
+"""Who may become champion: a verdict that allows it, and a gain over the standing champion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from promo_uplift.contracts.errors import PolicyError
+from promo_uplift.contracts.results import FloatArray, IntArray, Interval
+from promo_uplift.policy.money import PolicyScores
+from promo_uplift.policy.scoring import ScoringModel
+from promo_uplift.policy.targeting import share_threshold
+from promo_uplift.policy.value import PolicyEvaluation
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecision:
+    """Whether the new model takes over as champion, and why.
+
+    Attributes
+    ----------
+    promote : bool
+    reason : str
+        One sentence for the log and the model's tags.
+    difference : Interval or None
+        Challenger minus standing champion, USD per household; None where no champion stands.
+    """
+
+    promote: bool
+    reason: str
+    difference: Interval | None
+
+
+def champion_gate(
+    *,
+    verdict: str,
+    challenger_profit_usd: FloatArray,
+    champion_profit_usd: FloatArray | None,
+    groups: IntArray,
+    level: float,
+) -> GateDecision:
+    """Decide on the alias ``champion`` by the paired policy value, USD per household.
+
+    Scope: the standing champion may have been trained on the rows that are compared, the
+    challenger's values are cross-fitted; the comparison then favours the standing champion, so a
+    promotion is conservative.
+
+    Parameters
+    ----------
+    verdict : str
+        The run's verdict; anything but ``publish`` keeps the alias where it is.
+    challenger_profit_usd, champion_profit_usd : float64 (n,)
+        Doubly robust profit of each row under each model's policy (0 where it does not mail).
+    groups : int64 (n,)
+        Household of each row, the cluster of the interval.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    GateDecision
+
+    Raises
+    ------
+    PolicyError
+        If the two models' profits are not of the same rows.
+    """
+    if verdict != "publish":
+        return GateDecision(False, f"The verdict is {verdict}: no champion without publish.", None)
+    if champion_profit_usd is None:
+        return GateDecision(True, "The verdict is publish and no champion stands.", None)
+    if challenger_profit_usd.shape != champion_profit_usd.shape:
+        raise PolicyError(
+            "`champion_profit_usd` must be of the challenger's rows: "
+            f"found {champion_profit_usd.shape}, expected {challenger_profit_usd.shape}."
+        )
+    difference = _paired(challenger_profit_usd - champion_profit_usd, groups, level)
+    promote = difference.ci_low > 0
+    word = "above" if promote else "not above"
+    return GateDecision(
+        promote,
+        f"Its profit is {word} the standing champion's: {difference.estimate:+.3f} USD per "
+        f"household ({difference.ci_low:+.3f} to {difference.ci_high:+.3f}).",
+        difference,
+    )
+
+
+def chosen_policy_profit(
+    *,
+    scores: PolicyScores,
+    cate: Mapping[str, FloatArray],
+    evaluation: PolicyEvaluation,
+    fold: IntArray,
+) -> FloatArray:
+    """Profit of each row under the honestly chosen policy, USD, ``(n,)``; 0 where not mailed.
+
+    Parameters
+    ----------
+    scores : PolicyScores
+        Scores in USD.
+    cate : mapping of str to float64 (n, K)
+        Cross-fitted effects of the learners that were chosen.
+    evaluation : PolicyEvaluation
+        Learner and share that were chosen for each held-out fold.
+    fold : int64 (n,)
+        Fold of each row.
+    """
+    profit = np.zeros(len(fold))
+    choices = zip(evaluation.learner_by_fold, evaluation.share_by_fold, strict=True)
+    for number, (learner, share) in enumerate(choices):
+        rows = np.flatnonzero(fold == number)
+        predicted = cate[learner][rows, number]
+        mailed = predicted >= share_threshold(cate=predicted, share=share)
+        profit[rows[mailed]] = scores.profit[rows[mailed], number]
+    return profit
+
+
+def scored_policy_profit(
+    *, scores: PolicyScores, model: ScoringModel, covariates: pd.DataFrame, fold: IntArray
+) -> FloatArray:
+    """Profit of each row if a registered model decided, USD, ``(n,)``; 0 where not mailed.
+
+    Raises
+    ------
+    ScoringError
+        If the model needs covariates that these trials do not have.
+    """
+    predicted = model.score(covariates)["cate_usd"].to_numpy(dtype=np.float64)
+    mailed = np.nan_to_num(predicted, nan=-np.inf) >= model.cate_threshold_usd
+    return np.where(mailed, scores.profit[np.arange(len(fold)), fold], 0.0)
+
+
+def _paired(values: FloatArray, groups: IntArray, level: float) -> Interval:
+    mean = float(values.mean())
+    _, codes = np.unique(groups, return_inverse=True)
+    sums = np.bincount(codes, weights=values - mean)
+    error = float(np.sqrt((sums**2).sum())) / len(values)
+    reach = float(norm.ppf(0.5 + level / 2.0)) * error
+    return Interval(mean, mean - reach, mean + reach)

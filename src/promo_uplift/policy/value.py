@@ -1,0 +1,386 @@
+"""What a policy is worth on households that neither trained nor chose it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from promo_uplift.contracts.errors import PolicyError
+from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
+from promo_uplift.contracts.results import FloatArray, IntArray, Interval
+from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
+from promo_uplift.metrics.folds import FoldRows, fold_rows
+from promo_uplift.metrics.gain import block_gains, gain_at_own, rank_rows
+from promo_uplift.policy.choice import Choice, lowest_loss, profit_curves
+from promo_uplift.policy.money import PolicyScores
+
+BASELINES = ("none", "all", "current", "random", "response")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCandidates:
+    """What a policy may be made of.
+
+    Attributes
+    ----------
+    cate : mapping of str to float64 (n, K)
+        Cross-fitted effect of each learner that may rank households.
+    losses : mapping of str to float64 (n, K)
+        Selection loss of each row and held-out fold, for the same learners; lower is better.
+    response : float64 (n, K)
+        Cross-fitted score of the baseline that ranks by predicted spend.
+    """
+
+    cate: Mapping[str, FloatArray]
+    losses: Mapping[str, FloatArray]
+    response: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyValue:
+    """One policy's value, per household (and campaign) of the population.
+
+    Attributes
+    ----------
+    share : Interval
+        Share of households contacted.
+    profit_usd : Interval
+        Expected profit.
+    outcome_usd : Interval
+        Incremental outcome before costs.
+    cost_usd : Interval
+        Cost of contacts and redemptions.
+    roi : Interval
+        Profit over cost; NaN where nothing is spent.
+    chosen_minus_this_usd : Interval
+        Paired difference of profit, chosen policy minus this one.
+    """
+
+    share: Interval
+    profit_usd: Interval
+    outcome_usd: Interval
+    cost_usd: Interval
+    roi: Interval
+    chosen_minus_this_usd: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEvaluation:
+    """Value of the targeting policy beside its baselines.
+
+    Attributes
+    ----------
+    champion : str
+        Learner with the lowest held-out selection loss.
+    roi_optimal_share : Interval
+        Share that maximises the champion's held-out profit; 0 = contact nobody. The interval
+        repeats learner choice, ranking and share choice in each replicate.
+    roi_at_share : Interval
+        Profit over cost at that share; NaN at share 0.
+    max_ratio_share : float
+        Share above 0 that maximises profit over cost itself. Reported apart: it tends to the
+        smallest share offered and is not a policy.
+    max_ratio : float
+        Profit over cost at that share.
+    chosen : PolicyValue
+        Honest value: learner and share are chosen without the fold on which they are valued.
+    optimistic_profit_usd : Interval
+        Best profit over all learners and shares, read off the folds that chose it.
+    winners_curse_usd : Interval
+        Optimistic minus honest profit (paired): what reading off the maximum would promise.
+    learner_by_fold : tuple of str
+        Learner chosen for each held-out fold.
+    share_by_fold : tuple of float
+        Share chosen for each held-out fold.
+    baselines : dict of PolicyValue
+        ``none, all, current, random, response``.
+    level : float
+        Confidence level.
+    replicates : int
+        Household-bootstrap replicates.
+    """
+
+    champion: str
+    roi_optimal_share: Interval
+    roi_at_share: Interval
+    max_ratio_share: float
+    max_ratio: float
+    chosen: PolicyValue
+    optimistic_profit_usd: Interval
+    winners_curse_usd: Interval
+    learner_by_fold: tuple[str, ...]
+    share_by_fold: tuple[float, ...]
+    baselines: dict[str, PolicyValue]
+    level: float
+    replicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Replicates:
+    """A policy's value in each replicate, ``(R,)`` each, per household of the population."""
+
+    share: FloatArray
+    profit: FloatArray
+    outcome: FloatArray
+    cost: FloatArray
+
+    def plus(self, other: _Replicates, part: FloatArray) -> _Replicates:
+        return _Replicates(
+            self.share + part * other.share,
+            self.profit + part * other.profit,
+            self.outcome + part * other.outcome,
+            self.cost + part * other.cost,
+        )
+
+
+def evaluate_policy(
+    *,
+    scores: PolicyScores,
+    candidates: PolicyCandidates,
+    fold: IntArray,
+    groups: IntArray,
+    parameters: PolicyParameters,
+    intervals: MetricParameters,
+    rng: np.random.Generator,
+) -> PolicyEvaluation:
+    """Choose learner and share, and value the choice where it was not made; USD per household.
+
+    For each held-out fold ``k`` the learner with the lowest selection loss and the share with the
+    highest profit are chosen on the rows outside ``k``, with column ``k`` of every cross-fitted
+    quantity, and valued on the rows of ``k``. A share means the top of each fold's own ranking.
+    Households are drawn with replacement, and each replicate repeats choice and valuation.
+
+    Parameters
+    ----------
+    scores : PolicyScores
+        Scores in USD.
+    candidates : PolicyCandidates
+        Learners that compete, their losses, and the ``response`` baseline.
+    fold, groups : int64 (n,)
+        Fold and household of each row.
+    parameters : PolicyParameters
+        Number of grid points of the share.
+    intervals : MetricParameters
+        Confidence level and household-bootstrap replicates.
+    rng : Generator
+        Source of randomness.
+
+    Raises
+    ------
+    PolicyError
+        If there is no candidate, candidates and losses name different learners, or a matrix is
+        not of shape ``(n, K)``.
+
+    Notes
+    -----
+    Baselines: ``none``; ``all``; ``current`` (the mailing as it was); ``random`` (the chosen
+    share, drawn blindly: its expectation, without a draw); ``response`` (ranked by predicted
+    spend, its own share chosen in the same honest way). Intervals are conditional on nuisances and
+    predictions, which the bootstrap does not fit again.
+
+    References
+    ----------
+    Dudik, Erhan, Langford & Li (2014), Statistical Science 29(4); Andrews, Kitagawa & McCloskey
+    (2024), QJE 139(1) on the winner's curse.
+    """
+    _validate(scores, candidates, fold)
+    level, replicates = intervals.level, intervals.bootstrap_replicates
+    draws = household_draws(groups=groups, replicates=replicates, rng=rng)
+    folds = fold_rows(fold=fold, draws=draws)
+    shares = np.linspace(0.0, 1.0, parameters.grid_points)
+    names = tuple(candidates.cate)
+    empty = _Replicates(*(np.zeros(1 + replicates) for _ in range(4)))
+    totals = dict.fromkeys(("chosen", *BASELINES), empty)
+    learners, chosen_shares = [], []
+    for part in folds:
+        outside = tuple(other for other in folds if other.fold != part.fold)
+        choice = lowest_loss(losses=candidates.losses, column=part.fold, folds=outside)
+        picked = _pick(scores, candidates.cate, names, choice, part, outside, shares)
+        everyone = _everyone(scores, part)
+        response = _pick(
+            scores, {"response": candidates.response}, ("response",), choice * 0, part, outside,
+            shares,
+        )  # fmt: skip
+        values = {
+            "chosen": picked,
+            "none": empty,
+            "all": everyone,
+            "current": _current(scores, part),
+            "random": _Replicates(
+                picked.share,
+                picked.share * everyone.profit,
+                picked.share * everyone.outcome,
+                picked.share * everyone.cost,
+            ),
+            "response": response,
+        }
+        totals = {name: totals[name].plus(values[name], part.part) for name in totals}
+        learners.append(names[int(choice[0])])
+        chosen_shares.append(float(picked.share[0]))
+    summary = _summaries(totals, level)
+    best = _in_sample(scores, candidates, fold, folds, shares)
+    return PolicyEvaluation(
+        champion=names[int(best.learner[0])],
+        roi_optimal_share=percentile_interval(values=best.share, level=level),
+        roi_at_share=percentile_interval(values=_ratio(best.profit, best.cost), level=level),
+        max_ratio_share=best.max_ratio_share,
+        max_ratio=best.max_ratio,
+        chosen=summary.pop("chosen"),
+        optimistic_profit_usd=percentile_interval(values=best.optimistic, level=level),
+        winners_curse_usd=percentile_interval(
+            values=best.optimistic - totals["chosen"].profit, level=level
+        ),
+        learner_by_fold=tuple(learners),
+        share_by_fold=tuple(chosen_shares),
+        baselines=summary,
+        level=level,
+        replicates=replicates,
+    )
+
+
+def _validate(scores: PolicyScores, candidates: PolicyCandidates, fold: IntArray) -> None:
+    if not candidates.cate:
+        raise PolicyError("`candidates` must hold at least one learner, got none.")
+    if set(candidates.cate) != set(candidates.losses):
+        raise PolicyError(
+            "`candidates` must have a CATE and a loss for the same learners: found CATE of "
+            f"{sorted(candidates.cate)} and losses of {sorted(candidates.losses)}."
+        )
+    shape = scores.profit.shape
+    matrices = {
+        "response": candidates.response,
+        **{f"cate[{name!r}]": values for name, values in candidates.cate.items()},
+        **{f"losses[{name!r}]": values for name, values in candidates.losses.items()},
+    }
+    for name, values in matrices.items():
+        if values.shape != shape:
+            raise PolicyError(f"`{name}` must be of shape {shape}, got {values.shape}.")
+    if fold.shape != shape[:1] or fold.min() < 0 or fold.max() >= shape[1]:
+        raise PolicyError(
+            f"`fold` must hold one number in [0, {shape[1]}) per row of {shape[0]}, got "
+            f"{fold.shape[0]} rows from {fold.min()} to {fold.max()}."
+        )
+
+
+def _pick(
+    scores: PolicyScores,
+    cate: Mapping[str, FloatArray],
+    names: tuple[str, ...],
+    choice: IntArray,
+    part: FoldRows,
+    outside: tuple[FoldRows, ...],
+    shares: FloatArray,
+) -> _Replicates:
+    """Choose the share outside the fold with the chosen learner's ranking; value it inside."""
+    size = len(choice)
+    value = _Replicates(*(np.zeros(size) for _ in range(4)))
+    for number in np.unique(choice):
+        where = np.flatnonzero(choice == number)
+        ranking = cate[names[int(number)]][:, part.fold]
+        curve = profit_curves(
+            profit=scores.profit[:, part.fold],
+            ranking=ranking,
+            folds=outside,
+            shares=shares,
+            replicates=where,
+        )
+        share = shares[np.argmax(curve, axis=0)]
+        ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights[:, where])
+        value.share[where] = share
+        for target, source in (
+            (value.profit, scores.profit),
+            (value.outcome, scores.outcome),
+            (value.cost, scores.cost),
+        ):
+            gains = block_gains(ranked=ranked, scores=source[part.rows, part.fold])
+            target[where] = gain_at_own(ranked=ranked, gains=gains, share=share)
+    return value
+
+
+def _mean(values: FloatArray, part: FoldRows) -> FloatArray:
+    total = part.weights.sum(axis=0)
+    mean: FloatArray = (values @ part.weights) / np.where(total > 0.0, total, 1.0)
+    return mean
+
+
+def _everyone(scores: PolicyScores, part: FoldRows) -> _Replicates:
+    return _Replicates(
+        np.ones(part.weights.shape[1]),
+        _mean(scores.profit[part.rows, part.fold], part),
+        _mean(scores.outcome[part.rows, part.fold], part),
+        _mean(scores.cost[part.rows, part.fold], part),
+    )
+
+
+def _current(scores: PolicyScores, part: FoldRows) -> _Replicates:
+    return _Replicates(
+        _mean(scores.current_share[part.rows], part),
+        _mean(scores.current_profit[part.rows], part),
+        _mean(scores.current_outcome[part.rows], part),
+        _mean(scores.current_cost[part.rows], part),
+    )
+
+
+def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
+    spent = cost > 0.0
+    ratio: FloatArray = np.where(spent, profit / np.where(spent, cost, 1.0), np.nan)
+    return ratio
+
+
+def _summaries(totals: dict[str, _Replicates], level: float) -> dict[str, PolicyValue]:
+    chosen = totals["chosen"].profit
+    return {
+        name: PolicyValue(
+            share=percentile_interval(values=value.share, level=level),
+            profit_usd=percentile_interval(values=value.profit, level=level),
+            outcome_usd=percentile_interval(values=value.outcome, level=level),
+            cost_usd=percentile_interval(values=value.cost, level=level),
+            roi=percentile_interval(values=_ratio(value.profit, value.cost), level=level),
+            chosen_minus_this_usd=percentile_interval(values=chosen - value.profit, level=level),
+        )
+        for name, value in totals.items()
+    }
+
+
+def _in_sample(
+    scores: PolicyScores,
+    candidates: PolicyCandidates,
+    fold: IntArray,
+    folds: tuple[FoldRows, ...],
+    shares: FloatArray,
+) -> Choice:
+    """Read learner and share off the held-out folds themselves."""
+    rows = np.arange(len(fold))
+    profit, cost = scores.profit[rows, fold], scores.cost[rows, fold]
+    losses = {name: values[rows, fold][:, np.newaxis] for name, values in candidates.losses.items()}
+    learner = lowest_loss(losses=losses, column=0, folds=folds)
+    replicates = np.arange(len(learner))
+    optimistic = np.full(len(learner), -np.inf)
+    best = np.zeros((len(shares), len(learner)))
+    spent = np.zeros_like(best)
+    for number, cate in enumerate(candidates.cate.values()):
+        ranking = cate[rows, fold]
+        curve = profit_curves(
+            profit=profit, ranking=ranking, folds=folds, shares=shares, replicates=replicates
+        )
+        optimistic = np.maximum(optimistic, curve.max(axis=0))
+        where = np.flatnonzero(learner == number)
+        if len(where):
+            best[:, where] = curve[:, where]
+            spent[:, where] = profit_curves(
+                profit=cost, ranking=ranking, folds=folds, shares=shares, replicates=where
+            )
+    top = np.argmax(best, axis=0)
+    ratio = _ratio(best[1:, 0], spent[1:, 0])
+    at = int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else None
+    return Choice(
+        learner=learner,
+        share=shares[top],
+        profit=best[top, replicates],
+        cost=spent[top, replicates],
+        optimistic=optimistic,
+        max_ratio_share=float("nan") if at is None else float(shares[1 + at]),
+        max_ratio=float("nan") if at is None else float(ratio[at]),
+    )

@@ -1,0 +1,20 @@
+"""Figures, tables and the record of a run, from result objects."""
+
+from promo_uplift.reporting.figures import (
+    calibration_figure,
+    effects_figure,
+    overlap_figure,
+    profit_figure,
+    uplift_figure,
+)
+from promo_uplift.reporting.run_record import LearnerRecord, RunRecord
+
+__all__ = [
+    "LearnerRecord",
+    "RunRecord",
+    "calibration_figure",
+    "effects_figure",
+    "overlap_figure",
+    "profit_figure",
+    "uplift_figure",
+]

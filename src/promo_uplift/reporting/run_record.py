@@ -1,0 +1,167 @@
+"""What one run says of itself, as plain values: the tracking store is someone else's business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from promo_uplift.contracts.results import (
+    CrossFittedCate,
+    CrossFittedNuisances,
+    Interval,
+    TrialData,
+)
+from promo_uplift.effects import OverlapSummary
+from promo_uplift.metrics import RankingMetrics
+from promo_uplift.policy import PolicyEvaluation
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerRecord:
+    """One learner's part of a run.
+
+    Attributes
+    ----------
+    learner : str
+        Its registry name.
+    metrics : dict
+        The same metric names as the run's own, for this learner.
+    parameters : dict
+        Chosen hyperparameters, ``fold_<k>.<name>``.
+    trials : DataFrame
+        One row per Optuna trial: fold, number, state, loss, seconds, then the parameters.
+    """
+
+    learner: str
+    metrics: dict[str, float]
+    parameters: dict[str, float | int | str | bool]
+    trials: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a run logs besides its catalogued artifacts.
+
+    Attributes
+    ----------
+    metrics, tags : dict
+        Of the parent run.
+    learners : tuple of LearnerRecord
+        One nested run each.
+    inputs : dict of DataFrame
+        Tables the run was computed from, logged with digests.
+    """
+
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    learners: tuple[LearnerRecord, ...]
+    inputs: dict[str, pd.DataFrame]
+
+
+def with_interval(name: str, interval: Interval) -> dict[str, float]:
+    """``name``, ``name_ci_low``, ``name_ci_high``.
+
+    Examples
+    --------
+    >>> with_interval("auuc", Interval(1.0, 0.5, 1.5))
+    {'auuc': 1.0, 'auuc_ci_low': 0.5, 'auuc_ci_high': 1.5}
+    """
+    return {
+        name: interval.estimate,
+        f"{name}_ci_low": interval.ci_low,
+        f"{name}_ci_high": interval.ci_high,
+    }
+
+
+def figures_of(
+    *, learner: str, ranking: RankingMetrics, evaluation: PolicyEvaluation
+) -> dict[str, float]:
+    """Ranking and policy figures of one learner under their tracked names.
+
+    Parameters
+    ----------
+    learner : str
+        Registry name.
+    ranking : RankingMetrics
+        Of all learners.
+    evaluation : PolicyEvaluation
+        Of the policies made with this learner.
+    """
+    metrics: dict[str, float] = {}
+    for name, interval in ranking.figures[learner].items():
+        metrics |= with_interval(name, interval)
+    metrics |= with_interval("ate", ranking.ate)
+    metrics |= with_interval("roi_optimal_share", evaluation.roi_optimal_share)
+    metrics |= with_interval("expected_profit_per_household", evaluation.chosen.profit_usd)
+    metrics |= with_interval("policy_value", evaluation.chosen.outcome_usd)
+    return metrics
+
+
+def run_record(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    ranking: RankingMetrics,
+    losses: pd.DataFrame,
+    evaluation: PolicyEvaluation,
+    by_learner: Mapping[str, PolicyEvaluation],
+    overlap: OverlapSummary,
+    tags: Mapping[str, str],
+    inputs: Mapping[str, pd.DataFrame],
+) -> RunRecord:
+    """Collect a run's figures under the names that two runs are compared by.
+
+    Parameters
+    ----------
+    data : TrialData
+    nuisances : CrossFittedNuisances
+    cross_fitted : mapping of str to CrossFittedCate
+    ranking : RankingMetrics
+    losses : DataFrame
+        The leaderboard: ``learner, dr_loss, r_loss``.
+    evaluation : PolicyEvaluation
+        Of the policy that chooses among all candidates.
+    by_learner : mapping of str to PolicyEvaluation
+        Of each learner alone.
+    overlap : OverlapSummary
+    tags : mapping of str to str
+    inputs : mapping of str to DataFrame
+    """
+    metrics = figures_of(learner=evaluation.champion, ranking=ranking, evaluation=evaluation)
+    metrics |= with_interval("winners_curse_usd", evaluation.winners_curse_usd)
+    metrics |= {
+        "propensity_auc": overlap.propensity_auc,
+        "overlap_share": overlap.overlap_share,
+        "clipped_share": overlap.clipped_share,
+        "n_trials_rows": float(len(data.treatment)),
+        "n_households": float(len(set(data.groups.tolist()))),
+    }
+    lost = losses.set_index("learner")
+    learners = tuple(
+        LearnerRecord(
+            learner=name,
+            metrics=figures_of(learner=name, ranking=ranking, evaluation=by_learner[name])
+            | {
+                "dr_loss": float(lost.loc[name, "dr_loss"]),
+                "r_loss": float(lost.loc[name, "r_loss"]),
+                "seconds": fitted.seconds,
+            },
+            parameters={
+                f"fold_{fold}.{key}": value
+                for fold, chosen in enumerate(fitted.parameters)
+                for key, value in chosen.items()
+            },
+            trials=fitted.tuning,
+        )
+        for name, fitted in cross_fitted.items()
+    )
+    stopped = sum(
+        int((record.trials["stopped_by"] == "seconds").any())
+        for record in learners
+        if "stopped_by" in record.trials
+    )
+    metrics["studies_stopped_by_seconds"] = float(stopped)
+    return RunRecord(metrics=metrics, tags=dict(tags), learners=learners, inputs=dict(inputs))

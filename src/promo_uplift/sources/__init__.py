@@ -1,0 +1,27 @@
+"""Each form of the raw data becomes the same canonical tables, as Ibis expressions."""
+
+from promo_uplift.contracts.tables import CanonicalTables
+from promo_uplift.sources.canonical import canonical_tables
+from promo_uplift.sources.cleaning import cleaning_report
+from promo_uplift.sources.files import (
+    locate_raw_file,
+    package_file,
+    source_files,
+    source_report,
+)
+from promo_uplift.sources.raw import RAW_TABLES, RawTables, require_columns
+from promo_uplift.sources.registry import SOURCES
+
+__all__ = [
+    "RAW_TABLES",
+    "SOURCES",
+    "CanonicalTables",
+    "RawTables",
+    "canonical_tables",
+    "cleaning_report",
+    "locate_raw_file",
+    "package_file",
+    "require_columns",
+    "source_files",
+    "source_report",
+]

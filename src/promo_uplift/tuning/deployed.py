@@ -1,0 +1,140 @@
+"""The learner that leaves the house: tuned over all folds, fitted on all rows, with an interval."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from promo_uplift.contracts.learner import Learner
+from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
+from promo_uplift.contracts.results import CrossFittedNuisances, TrialData
+from promo_uplift.learners.intervals import with_half_sample_interval
+from promo_uplift.learners.registry import build_learner, learner_spec
+from promo_uplift.nuisance.seeding import derived_rng
+from promo_uplift.nuisance.studies import ALL_FOLDS, Choice
+from promo_uplift.tuning.search import (
+    Split,
+    check_configured_learner,
+    learner_plan,
+    search_learner,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedLearner:
+    """A learner fitted on all rows, and how it came about.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the registry.
+    learner : Learner
+        Fitted; ``predict_interval`` is native, or by half-samples.
+    parameters : dict
+        Chosen hyperparameters.
+    tuning : DataFrame
+        One row per Optuna trial (``fold`` = -1: all folds).
+    interval : str
+        ``"native"`` or ``"half_sample"``.
+    seconds : float
+        Wall time of tuning and fitting.
+    """
+
+    name: str
+    learner: Learner
+    parameters: Choice
+    tuning: pd.DataFrame
+    interval: str
+    seconds: float
+
+
+def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
+    *,
+    name: str,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    parameters: LearnerParameters,
+    tuning: TuningParameters,
+    seed: int,
+    interval_replicates: int,
+    storage: str | None = None,
+    study_prefix: str = "learner",
+) -> DeployedLearner:
+    """Tune once over all folds, fit on all rows with their held-out nuisances, add an interval.
+
+    For households to come. Its predictions on these rows are in-sample: evaluate with
+    :func:`promo_uplift.tuning.crossfit.cross_fit_learner`.
+
+    Parameters
+    ----------
+    name, data, nuisances, parameters, tuning, seed, storage, study_prefix
+        As there; one study, whose split ``m`` uses column ``m`` of the nuisances.
+    interval_replicates : int
+        Half-sample refits for a learner without an interval of its own.
+
+    Returns
+    -------
+    DeployedLearner
+        With the fitted learner in ``learner``.
+
+    Raises
+    ------
+    LearnerError
+        If the learner or its parameters are unknown, or it refuses the data.
+    """
+    check_configured_learner(name=name, parameters=parameters)
+    started = time.perf_counter()
+    splits = [
+        Split(
+            index=(ALL_FOLDS, fold),
+            train=np.asarray(nuisances.fold != fold),
+            test=np.asarray(nuisances.fold == fold),
+            nuisances=nuisances.excluding(fold),
+        )
+        for fold in range(nuisances.n_folds)
+    ]
+    study = search_learner(
+        name=name,
+        data=data,
+        splits=splits,
+        plan=learner_plan(
+            name=name,
+            held_out=ALL_FOLDS,
+            parameters=parameters,
+            tuning=tuning,
+            seed=seed,
+            storage=storage,
+            study_prefix=study_prefix,
+        ),
+        loss=tuning.loss,
+        seed=seed,
+    )
+    is_native = learner_spec(name).offers_interval
+
+    def build() -> Learner:
+        return build_learner(name=name, choice=study.parameters)
+
+    unfitted: Learner = (
+        build()
+        if is_native
+        else with_half_sample_interval(build=build, n_replicates=interval_replicates)
+    )
+    learner = unfitted.fit(
+        covariates=data.covariates,
+        treatment=data.treatment,
+        outcome=data.outcome,
+        nuisances=nuisances.held_out(),
+        groups=data.groups,
+        rng=derived_rng(seed=seed, purpose=f"deployed/{name}"),
+    )
+    return DeployedLearner(
+        name=name,
+        learner=learner,
+        parameters=study.parameters,
+        tuning=study.trials,
+        interval="native" if is_native else "half_sample",
+        seconds=time.perf_counter() - started,
+    )

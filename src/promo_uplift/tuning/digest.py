@@ -1,0 +1,46 @@
+"""A name for a study that changes with whatever could change its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from promo_uplift.contracts.results import TrialData
+
+#: Packages whose code or version decides what a study finds.
+LIBRARIES = ("econml", "lightgbm", "numpy", "optuna", "scikit-learn")
+ROOMS = ("contracts", "nuisance", "learners", "tuning")
+
+
+def study_digest(*, data: TrialData, settings: Mapping[str, Any]) -> str:
+    """Digest of rows, settings, code and libraries: 12 hexadecimal characters.
+
+    A study resumes only under the same digest, so that nothing tuned on other data, with other
+    settings or by other code is taken over in silence.
+
+    Parameters
+    ----------
+    data : TrialData
+        The rows that are tuned on.
+    settings : mapping of str to JSON-like values
+        Whatever else decides the result: learner, budget, seed.
+    """
+    digest = hashlib.sha256()
+    digest.update("|".join(map(str, data.covariates.columns)).encode())
+    digest.update(pd.util.hash_pandas_object(data.covariates, index=False).to_numpy().tobytes())
+    for values in (data.treatment, data.outcome, data.redeemed, data.groups, data.campaign):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+    digest.update("|".join(f"{name}=={version(name)}" for name in LIBRARIES).encode())
+    root = Path(__file__).resolve().parents[1]
+    for room in ROOMS:
+        for file in sorted((root / room).glob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,123 @@
+"""One learner's hyperparameters, searched over the splits of one analysis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from promo_uplift.contracts.learner import Learner
+from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
+from promo_uplift.contracts.results import BoolArray, NuisanceValues, TrialData
+from promo_uplift.learners.registry import build_learner, check_learners, tuning_choice
+from promo_uplift.nuisance.seeding import derived_rng, derived_seed
+from promo_uplift.nuisance.studies import (
+    Choice,
+    StudyPlan,
+    StudyResult,
+    check_search_space,
+    run_study,
+)
+from promo_uplift.tuning.losses import named_loss
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One fit and its evaluation, both with nuisances that are safe for it.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Held-out fold of the analysis, and fold that this split evaluates: seeds the fit.
+    train, test : bool (n,)
+        Rows fitted on, rows predicted.
+    nuisances : NuisanceValues
+        Of all ``n`` rows.
+    """
+
+    index: tuple[int, int]
+    train: BoolArray
+    test: BoolArray
+    nuisances: NuisanceValues
+
+
+def check_configured_learner(*, name: str, parameters: LearnerParameters) -> None:
+    """Refuse an unknown learner, wrong parameters, or a default outside its search space.
+
+    Raises
+    ------
+    LearnerError
+        Naming what is wrong.
+    """
+    check_learners(parameters={name: parameters})
+    check_search_space(name=name, parameters=parameters)
+
+
+def learner_plan(
+    *,
+    name: str,
+    held_out: int,
+    parameters: LearnerParameters,
+    tuning: TuningParameters,
+    seed: int,
+    storage: str | None,
+    study_prefix: str,
+) -> StudyPlan:
+    """Plan of one learner's study for one held-out fold."""
+    return StudyPlan(
+        name=f"{study_prefix}/{name}/{tuning.loss}",
+        fold=held_out,
+        parameters=parameters,
+        n_trials=tuning.n_trials,
+        timeout_seconds=tuning.timeout_seconds,
+        n_startup_trials=tuning.n_startup_trials,
+        pruner_warmup_folds=tuning.pruner_warmup_folds,
+        seed=derived_seed(seed=seed, purpose=f"study/{name}", index=(held_out + 1,)),
+        storage=storage,
+    )
+
+
+def fit_on_split(*, name: str, data: TrialData, split: Split, choice: Choice, seed: int) -> Learner:
+    """Fit a learner on the split's training rows; equal splits give equal bits."""
+    train = split.train
+    return build_learner(name=name, choice=choice).fit(
+        covariates=data.covariates.loc[train],
+        treatment=data.treatment[train],
+        outcome=data.outcome[train],
+        nuisances=split.nuisances.take(train),
+        groups=data.groups[train],
+        rng=derived_rng(
+            seed=seed, purpose=f"fit/{name}", index=(split.index[0] + 1, split.index[1] + 1)
+        ),
+    )
+
+
+def search_learner(
+    *,
+    name: str,
+    data: TrialData,
+    splits: list[Split],
+    plan: StudyPlan,
+    loss: str,
+    seed: int,
+) -> StudyResult:
+    """Choose a learner's hyperparameters by the mean orthogonal loss over the splits.
+
+    Every trial fits with the same seeds, so that trials differ by their parameters only.
+    """
+    loss_of = named_loss(loss)
+
+    def split_loss(choice: Choice, index: int) -> float:
+        split = splits[index]
+        cheap = tuning_choice(name=name, choice=choice)
+        learner = fit_on_split(name=name, data=data, split=split, choice=cheap, seed=seed)
+        test = split.test
+        terms = loss_of(
+            cate=learner.predict_cate(covariates=data.covariates.loc[test]),
+            treatment=data.treatment[test],
+            outcome=data.outcome[test],
+            nuisances=split.nuisances.take(test),
+        )
+        return float(np.mean(terms))
+
+    return run_study(plan=plan, split_loss=split_loss, n_splits=len(splits))

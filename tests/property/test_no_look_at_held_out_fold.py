@@ -1,0 +1,177 @@
+"""Whatever happens to a fold's outcomes and treatments, its own column does not change."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from promo_uplift.contracts.parameters import (
+    LearnerParameters,
+    NuisanceParameters,
+    TuningParameters,
+)
+from promo_uplift.contracts.results import TrialData
+from promo_uplift.nuisance.crossfit import cross_fit_nuisances
+from promo_uplift.tuning import cross_fit_learner
+
+N_FOLDS = 3
+TREES = {
+    "n_estimators": 5,
+    "learning_rate": 0.2,
+    "num_leaves": 4,
+    "min_child_samples": 5,
+    "reg_lambda": 1.0,
+    "colsample_bytree": 0.7,
+}
+TREE_SPACE = {
+    "num_leaves": {"kind": "int", "low": 2, "high": 8},
+    "reg_lambda": {"kind": "float", "low": 0.1, "high": 100.0, "log": True},
+}
+FOREST = {
+    "n_estimators": 8,
+    "tuning_n_estimators": 4,
+    "min_samples_leaf": 5,
+    "max_samples": 0.4,
+    "max_features": 0.8,
+    "min_balancedness_tol": 0.45,
+    "max_depth": 4,
+    "min_var_fraction_leaf": 0.0,
+}
+FOREST_SPACE = {"min_samples_leaf": {"kind": "int", "low": 3, "high": 12}}
+LEARNERS = {
+    "constant": {},
+    "response": {"defaults": TREES},
+    "random": {},
+    "s_learner": {"defaults": TREES, "search_space": TREE_SPACE},
+    "t_learner": {"defaults": TREES, "search_space": TREE_SPACE},
+    "x_learner": {"defaults": TREES, "search_space": TREE_SPACE},
+    "dr_learner": {"defaults": TREES, "search_space": TREE_SPACE},
+    "causal_forest": {"defaults": FOREST, "search_space": FOREST_SPACE},
+}
+NUISANCES = NuisanceParameters(
+    n_folds=N_FOLDS,
+    propensity_clip=0.05,
+    n_trials=2,
+    timeout_seconds=60.0,
+    model=LearnerParameters.model_validate({"defaults": TREES, "search_space": TREE_SPACE}),
+)
+TUNING = TuningParameters(
+    loss="r_loss",
+    n_trials=3,
+    timeout_seconds=60.0,
+    n_startup_trials=2,
+    pruner_warmup_folds=1,
+)
+
+
+def world():
+    rng = np.random.default_rng(8)
+    groups = np.repeat(np.arange(90), 2)
+    n = len(groups)
+    x = rng.normal(size=(n, 3))
+    treatment = (rng.random(n) < 1 / (1 + np.exp(-x[:, 0]))).astype(np.int64)
+    data = TrialData(
+        covariates=pd.DataFrame(x, columns=["a", "b", "c"]),
+        treatment=treatment,
+        outcome=rng.gamma(2, 20, n) + 10 * treatment * (x[:, 1] > 0),
+        redeemed=((rng.random(n) < 0.3) & (treatment == 1)).astype(float),
+        groups=groups,
+        campaign=np.tile([8, 13], 90),
+    )
+    return data, groups % N_FOLDS
+
+
+def nuisances_of(data, fold):
+    return cross_fit_nuisances(data=data, fold=fold, parameters=NUISANCES, seed=1, n_workers=1)
+
+
+def cate_of(name, data, nuisances):
+    return cross_fit_learner(
+        name=name,
+        data=data,
+        nuisances=nuisances,
+        parameters=LearnerParameters.model_validate(LEARNERS[name]),
+        tuning=TUNING,
+        seed=1,
+        n_workers=1,
+    )
+
+
+def changed(data, rows, seed):
+    """Other treatments, wild outcomes and other redemptions in the given rows."""
+    rng = np.random.default_rng(seed)
+    treatment, outcome, redeemed = (
+        data.treatment.copy(),
+        data.outcome.copy(),
+        data.redeemed.copy(),
+    )
+    treatment[rows] = rng.integers(0, 2, int(rows.sum()))
+    outcome[rows] = rng.normal(0, 10.0 ** rng.integers(0, 6), int(rows.sum()))
+    redeemed[rows] = treatment[rows] * rng.integers(0, 2, int(rows.sum()))
+    return dataclasses.replace(data, treatment=treatment, outcome=outcome, redeemed=redeemed)
+
+
+# Each example fits some sixty models: shrinking a failure would take minutes.
+@settings(max_examples=5, deadline=None, phases=(Phase.explicit, Phase.generate))
+@given(held_out=st.integers(0, N_FOLDS - 1), seed=st.integers(0, 2**31))
+def test_nuisances_of_a_column_do_not_depend_on_its_fold(held_out, seed):
+    data, fold = world()
+    before = nuisances_of(data, fold)
+    after = nuisances_of(changed(data, fold == held_out, seed), fold)
+    for name in ("propensity", "mu0", "mu1", "redemption"):
+        np.testing.assert_array_equal(
+            getattr(after, name)[:, held_out], getattr(before, name)[:, held_out]
+        )
+    np.testing.assert_array_equal(
+        after.raw_propensity_held_out[fold == held_out],
+        before.raw_propensity_held_out[fold == held_out],
+    )
+    pd.testing.assert_frame_equal(
+        after.tuned[after.tuned["fold"] == held_out], before.tuned[before.tuned["fold"] == held_out]
+    )
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_cate_of_a_column_does_not_depend_on_its_fold(name):
+    data, fold = world()
+    before_nuisances = nuisances_of(data, fold)
+    before = cate_of(name, data, before_nuisances)
+    for held_out, seed in ((0, 5), (N_FOLDS - 1, 6)):
+        other = changed(data, fold == held_out, seed)
+        after = cate_of(name, other, nuisances_of(other, fold))
+        np.testing.assert_array_equal(after.cate[:, held_out], before.cate[:, held_out])
+        assert after.parameters[held_out] == before.parameters[held_out]
+
+
+def test_entries_come_from_models_that_saw_neither_fold():
+    """Changing fold m leaves the entries (m, k) of the nuisances alone, for every column k.
+
+    Untuned: hyperparameters of column k may see fold m, the models may not.
+    """
+    data, fold = world()
+    untuned = NUISANCES.model_copy(update={"n_trials": 0})
+    one = cross_fit_nuisances(data=data, fold=fold, parameters=untuned, seed=1, n_workers=1)
+    other_data = changed(data, fold == 1, 9)
+    two = cross_fit_nuisances(data=other_data, fold=fold, parameters=untuned, seed=1, n_workers=1)
+    rows = fold == 1
+    for name in ("propensity", "mu0", "mu1", "redemption"):
+        np.testing.assert_array_equal(getattr(two, name)[rows], getattr(one, name)[rows])
+
+
+def test_the_check_itself_can_fail():
+    """Columns of other folds do change: the tests above compare something that moves."""
+    data, fold = world()
+    before = nuisances_of(data, fold)
+    other = changed(data, fold == 0, 5)
+    after = nuisances_of(other, fold)
+    assert not np.array_equal(after.mu0[:, 1], before.mu0[:, 1])
+    cates = [
+        cate_of("dr_learner", one, nuisances).cate[:, 1]
+        for one, nuisances in ((data, before), (other, after))
+    ]
+    assert not np.array_equal(*cates)

@@ -1,0 +1,21 @@
+"""The examples in the docstrings of metrics, effects, policy and checks are true."""
+
+import doctest
+from importlib import import_module
+
+import pytest
+
+MODULES = (
+    "promo_uplift.effects.clustered",
+    "promo_uplift.metrics.ranking",
+    "promo_uplift.policy.experiment",
+    "promo_uplift.policy.money",
+    "promo_uplift.policy.targeting",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_hold(name):
+    outcome = doctest.testmod(import_module(name))
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
