@@ -213,7 +213,8 @@ CREATE TEMP TABLE target AS
 WITH cal AS (
     SELECT date, bit_or(bit) AS m
     FROM (
-        SELECT unnest(generate_series(t0, t0 + {out} - 1, INTERVAL 1 DAY))::DATE AS date, bit FROM win
+        SELECT unnest(generate_series(t0, t0 + {out} - 1, INTERVAL 1 DAY))::DATE AS date, bit
+        FROM win
     )
     GROUP BY date
 ), covered AS (
@@ -511,20 +512,23 @@ def _outcomes(
     return outcomes
 
 
-def pandas_trials(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Build the trial table of every campaign from canonical frames, by the documented formulas."""
+def pandas_trials(
+    tables: dict[str, pd.DataFrame], only: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Build the trial table of the campaigns ``only`` (or of all) by the documented formulas."""
     lines = _Lines(tables["transactions"], tables["products"])
     last = int(_day_numbers(tables["transactions"]["date"]).max())
     campaigns = tables["campaigns"].sort_values("campaign_id")
     campaigns = campaigns.assign(
         start=_day_numbers(campaigns["start_date"]), end=_day_numbers(campaigns["end_date"])
     )
+    chosen = campaigns if only is None else campaigns.loc[only.index].sort_values("campaign_id")
     mailings = tables["campaign_targets"].merge(campaigns, on="campaign_id")
     redemptions = tables["redemptions"].assign(day=_day_numbers(tables["redemptions"]["date"]))
     households = tables["households"].set_index("household_id")
     pre_days = PARAMETERS.pre_days
     parts = []
-    for campaign in campaigns.itertuples():
+    for campaign in chosen.itertuples():
         t0, end = int(campaign.start), int(campaign.end)
         baskets = lines.baskets_within(t0 - pre_days, t0)
         features = _visit_features(baskets[baskets["lines"] > 0], t0, pre_days)

@@ -10,10 +10,8 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from promo_uplift.contracts.errors import PromoUpliftError
 
-Refusal = PromoUpliftError | ParameterValidationError
 
-
-def find_refusal(error: BaseException) -> Refusal | None:
+def find_refusal(error: BaseException) -> Exception | None:
     """Return the project's own refusal in an exception's chain of causes, if there is one."""
     cause: BaseException | None = error
     while cause is not None:

@@ -6,12 +6,17 @@ import logging
 import subprocess
 import time
 from collections import defaultdict
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
 import mlflow
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+
+from promo_uplift.contracts.errors import ConfigurationError
 
 VERDICT_TEXT = "verdict_text"
 logger = logging.getLogger(__name__)
@@ -35,6 +40,36 @@ def git_sha(folder: Path) -> str:
     return f"{sha}+changes" if git("status", "--porcelain", "--untracked-files=no") else sha
 
 
+def refuse_unknown_parameters(*, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a top-level parameter that no node of any pipeline reads.
+
+    Keys below the top level are refused by the typed parameters themselves.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the key and the nearest known ones.
+    """
+    known = sorted(known)
+    for name in sorted(given):
+        if name not in known:
+            near = get_close_matches(name, known)
+            raise ConfigurationError(
+                f"`{name}` is not a parameter of any pipeline. "
+                + (f"Did you mean {' or '.join(f'`{n}`' for n in near)}? " if near else "")
+                + f"Known are: {', '.join(known)}."
+            )
+
+
+def top_level(names: Iterable[str]) -> set[str]:
+    """Names of the top-level parameters among dataset names (``params:policy.margin_rate``).
+
+    Those that start with an underscore are templates for others.
+    """
+    parameters = (name.removeprefix("params:") for name in names if name.startswith("params:"))
+    return {name.split(".")[0] for name in parameters if not name.startswith("_")}
+
+
 class RunContextHooks:
     """Times the stages, tags the MLflow run, and prints the verdict last."""
 
@@ -42,6 +77,12 @@ class RunContextHooks:
         self._stages: dict[str, tuple[str, ...]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._started: dict[str, float] = {}
+
+    @hook_impl
+    def after_catalog_created(self, parameters: dict[str, Any]) -> None:
+        """Refuse a misspelt parameter before a run is opened."""
+        read = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
+        refuse_unknown_parameters(given=top_level(parameters), known=top_level(read))
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any) -> None:

@@ -8,12 +8,11 @@ os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
-from kedro.config import OmegaConfigLoader  # noqa: E402
-from kedro.utils import find_kedro_project  # noqa: E402
-from omegaconf.resolvers import oc  # noqa: E402
+from kedro.config import OmegaConfigLoader
+from kedro.utils import find_kedro_project
+from omegaconf.resolvers import oc
 
-from promo_uplift.hooks import RunContextHooks  # noqa: E402
-
+from promo_uplift.hooks import RunContextHooks
 
 
 def project_root() -> str:

@@ -98,8 +98,9 @@ def test_registry_entry_states_what_it_does(name):
 
 def test_its_yaml_names_its_parameters_and_defaults_inside_the_space(name):
     content = yaml.safe_load((YAML_FOLDER / f"{name}.yml").read_text(encoding="utf-8"))
-    assert list(content) == [name]
-    check_configured_learner(name=name, parameters=LearnerParameters.model_validate(content[name]))
+    assert list(content) == [f"_{name}"]
+    parameters = LearnerParameters.model_validate(content[f"_{name}"])
+    check_configured_learner(name=name, parameters=parameters)
 
 
 def test_predictions_have_one_finite_value_per_row(name):

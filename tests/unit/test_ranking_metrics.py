@@ -58,13 +58,25 @@ def test_a_ranking_by_the_truth_beats_both_baselines_and_is_calibrated(found):
 def test_every_interval_holds_its_estimate_and_has_width(found):
     for name, figures in found.figures.items():
         for figure, interval in figures.items():
-            if name == "constant" and figure in ("qini", "autoc", "calibration_slope"):
+            is_flat = name in ("constant", "random")
+            if is_flat and figure in ("qini", "autoc", "calibration_slope"):
                 continue
-            if figure == "calibration_slope" and name in ("random", "response"):
+            if figure == "calibration_slope" and name == "response":
                 continue
-            if figure.endswith(f"minus_{name}"):
+            if figure.endswith((f"minus_{name}", "minus_random") if is_flat else f"minus_{name}"):
                 continue
             assert interval.ci_low < interval.estimate < interval.ci_high, (name, figure)
+
+
+def test_random_is_its_expectation_and_not_the_order_that_it_drew(found, world):
+    random = found.figures["random"]
+    folds = [world["scores"][world["fold"] == k] for k in range(3)]
+    half_ate = sum(part.mean() / 2 * len(part) for part in folds) / N
+    assert random["auuc"].estimate == pytest.approx(half_ate, abs=1e-9)
+    assert random["qini"] == Interval(0.0, 0.0, 0.0)
+    good = found.figures["good"]
+    assert good["auuc_minus_random"].estimate == pytest.approx(good["qini"].estimate)
+    assert good["auuc_minus_random"].ci_low == pytest.approx(good["qini"].ci_low)
 
 
 def test_differences_are_paired(found):

@@ -143,7 +143,7 @@ def test_an_unnamed_campaign_outside_the_data_is_left_out_with_the_reason():
 
 def test_nothing_left_is_refused_with_every_reason():
     tables = data_from(T0 - 30 * DAY, LAST)
-    with pytest.raises(TrialError, match="`campaign_types` .*found none.*campaign 1.*campaign 5"):
+    with pytest.raises(TrialError, match=r"`campaign_types` .*found none.*campaign 1.*campaign 5"):
         select_trials(tables=tables, parameters=trial_parameters(campaigns=None))
 
 

@@ -8,6 +8,10 @@ class PromoUpliftError(Exception):
     """Root of everything that this project refuses on purpose."""
 
 
+class ConfigurationError(PromoUpliftError, ValueError):
+    """A parameter is unknown."""
+
+
 class SourceError(PromoUpliftError, ValueError):
     """A raw table is missing, unreadable, empty, or lacks a column."""
 

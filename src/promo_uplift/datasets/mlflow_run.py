@@ -77,7 +77,7 @@ def _log_learner(
             for key, value in trial.items()
             if key not in TRIAL_COLUMNS and not pd.isna(value)
         }
-        metrics = {key: float(trial[key]) for key in ("loss", "seconds") if key in trial}
+        metrics = {str(key): float(trial[key]) for key in ("loss", "seconds")}
         _log(
             client,
             trial_id,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import pickle
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import mlflow
-import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
@@ -20,8 +18,7 @@ from mlflow.tracking import MlflowClient
 import promo_uplift
 from promo_uplift.datasets import scoring_pyfunc
 from promo_uplift.datasets.scoring_pyfunc import ARTIFACT
-from promo_uplift.policy import ScoringModel
-from promo_uplift.policy.gate import GateDecision
+from promo_uplift.policy import RegistryEntry, ScoringModel
 
 logger = logging.getLogger(__name__)
 
@@ -42,24 +39,6 @@ REQUIREMENTS = (
     "scikit-learn",
     "scipy",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryEntry:
-    """What the registry needs of a run.
-
-    Attributes
-    ----------
-    model : ScoringModel
-    example : DataFrame
-        A few household rows, the input example and the source of the signature.
-    gate : GateDecision
-        Whether it becomes champion.
-    """
-
-    model: ScoringModel
-    example: pd.DataFrame
-    gate: GateDecision
 
 
 class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):

@@ -17,7 +17,7 @@ from promo_uplift.policy import ScoringModel
 ARTIFACT = "scoring_model"
 
 
-class ScoringPyfunc(PythonModel):  # type: ignore[misc]
+class ScoringPyfunc(PythonModel):
     """Delegates to ``ScoringModel.score``; holds no logic of its own."""
 
     model: ScoringModel

@@ -3,7 +3,7 @@
 from promo_uplift.metrics.bootstrap import HouseholdDraws, household_draws, percentile_interval
 from promo_uplift.metrics.calibration import calibration_slope, group_effects
 from promo_uplift.metrics.curves import uplift_curves
-from promo_uplift.metrics.folds import FoldRows, fold_rows
+from promo_uplift.metrics.folds import FoldRows, fold_rows, with_expected_random
 from promo_uplift.metrics.leaderboard import leaderboard
 from promo_uplift.metrics.ranking import RANKING_BASELINES, RankingMetrics, ranking_metrics
 
@@ -20,4 +20,5 @@ __all__ = [
     "percentile_interval",
     "ranking_metrics",
     "uplift_curves",
+    "with_expected_random",
 ]

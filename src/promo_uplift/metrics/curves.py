@@ -9,7 +9,7 @@ import pandas as pd
 
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import household_draws
-from promo_uplift.metrics.folds import fold_rows, validate_rankings
+from promo_uplift.metrics.folds import fold_rows, validate_rankings, with_expected_random
 from promo_uplift.metrics.gain import block_gains, gain_curve, rank_rows
 
 
@@ -31,7 +31,7 @@ def uplift_curves(
     scores : float64 (n,)
         Doubly robust scores, USD per household.
     rankings : mapping of str to float64 (n,)
-        Held-out rankings; ranked within each fold.
+        Held-out rankings; ranked within each fold. ``random`` is drawn as its expectation.
     fold, groups : int64 (n,)
         Fold and household of each row.
     shares : float64 (s,)
@@ -58,7 +58,7 @@ def uplift_curves(
     folds = fold_rows(fold=fold, draws=draws)
     tails = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
     tables = []
-    for name, ranking in rankings.items():
+    for name, ranking in with_expected_random(rankings).items():
         curve = np.zeros((len(shares), 1 + replicates))
         for part in folds:
             ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)

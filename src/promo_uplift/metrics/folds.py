@@ -86,3 +86,15 @@ def validate_rankings(
             f"`fold` must be constant within a household; {int((times > 1).sum())} households lie "
             f"in several folds, e.g. {households[times > 1][:3].tolist()}."
         )
+
+
+def with_expected_random(rankings: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return the rankings with ``random``, if it is among them, as one tie over all rows.
+
+    Ties count as the mean over their orders, so a tie over all rows is a random order's exact
+    expectation. One draw is noise that every paired difference would inherit.
+    """
+    return {
+        name: np.zeros_like(ranking) if name == "random" else ranking
+        for name, ranking in rankings.items()
+    }

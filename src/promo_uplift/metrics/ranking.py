@@ -12,7 +12,12 @@ from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
 from promo_uplift.metrics.calibration import calibration_slope
-from promo_uplift.metrics.folds import FoldRows, fold_rows, validate_rankings
+from promo_uplift.metrics.folds import (
+    FoldRows,
+    fold_rows,
+    validate_rankings,
+    with_expected_random,
+)
 from promo_uplift.metrics.gain import (
     REPLICATES_AT_ONCE,
     autoc,
@@ -86,7 +91,8 @@ def ranking_metrics(
         Doubly robust scores of held-out nuisances, USD per household.
     rankings : mapping of str to float64 (n,)
         Held-out predicted effect (or ranking score) of each learner; must hold ``random`` and
-        ``response``.
+        ``response``. ``random`` is judged by its exact expectation over all orders (AUUC half of
+        the ATE, Qini 0), not by the one order that it happened to draw.
     fold, groups : int64 (n,)
         Fold and household of each row.
     parameters : MetricParameters
@@ -117,6 +123,7 @@ def ranking_metrics(
             f"`rankings` must hold the baselines {list(RANKING_BASELINES)}; missing: {missing}. "
             f"Found {sorted(rankings)}. Add them to the learners."
         )
+    rankings = with_expected_random(rankings)
     draws = household_draws(groups=groups, replicates=parameters.bootstrap_replicates, rng=rng)
     folds = fold_rows(fold=fold, draws=draws)
     values = {

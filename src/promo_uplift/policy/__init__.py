@@ -3,6 +3,7 @@
 from promo_uplift.policy.experiment import households_per_arm
 from promo_uplift.policy.gate import (
     GateDecision,
+    RegistryEntry,
     champion_gate,
     chosen_policy_profit,
     scored_policy_profit,
@@ -37,6 +38,7 @@ __all__ = [
     "PolicyEvaluation",
     "PolicyScores",
     "PolicyValue",
+    "RegistryEntry",
     "ScoringModel",
     "Support",
     "SupportRanges",

@@ -35,6 +35,24 @@ class GateDecision:
     difference: Interval | None
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryEntry:
+    """What a model registry needs of a run.
+
+    Attributes
+    ----------
+    model : ScoringModel
+    example : DataFrame
+        A few household rows, the input example and the source of the signature.
+    gate : GateDecision
+        Whether it becomes champion.
+    """
+
+    model: ScoringModel
+    example: pd.DataFrame
+    gate: GateDecision
+
+
 def champion_gate(
     *,
     verdict: str,

@@ -99,7 +99,7 @@ def figures_of(
     return metrics
 
 
-def run_record(
+def run_record(  # noqa: PLR0913 - one run, named in full by its caller
     *,
     data: TrialData,
     nuisances: CrossFittedNuisances,
@@ -139,16 +139,13 @@ def run_record(
         "n_trials_rows": float(len(data.treatment)),
         "n_households": float(len(set(data.groups.tolist()))),
     }
-    lost = losses.set_index("learner")
+    lost = losses.set_index("learner")[["dr_loss", "r_loss"]].astype(float).to_dict("index")
     learners = tuple(
         LearnerRecord(
             learner=name,
             metrics=figures_of(learner=name, ranking=ranking, evaluation=by_learner[name])
-            | {
-                "dr_loss": float(lost.loc[name, "dr_loss"]),
-                "r_loss": float(lost.loc[name, "r_loss"]),
-                "seconds": fitted.seconds,
-            },
+            | {str(loss): value for loss, value in lost[name].items()}
+            | {"seconds": fitted.seconds},
             parameters={
                 f"fold_{fold}.{key}": value
                 for fold, chosen in enumerate(fitted.parameters)

@@ -11,8 +11,8 @@ import pandas as pd
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
 from promo_uplift.contracts.results import CrossFittedNuisances, TrialData
-from promo_uplift.learners.intervals import with_half_sample_interval
-from promo_uplift.learners.registry import build_learner, learner_spec
+from promo_uplift.learners.intervals import HalfSampleLearner, with_half_sample_interval
+from promo_uplift.learners.registry import build_learner, tuning_choice
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.nuisance.studies import ALL_FOLDS, Choice
 from promo_uplift.tuning.search import (
@@ -21,6 +21,30 @@ from promo_uplift.tuning.search import (
     learner_plan,
     search_learner,
 )
+
+
+def interval_learner(*, name: str, choice: Choice, n_replicates: int) -> HalfSampleLearner:
+    """Return the unfitted learner with an interval by half-samples of households.
+
+    Parameters
+    ----------
+    name : str
+        Learner in the registry.
+    choice : mapping
+        Its hyperparameters; the refits use the cheaper sizes of tuning where it has such.
+    n_replicates : int
+        Refits.
+    """
+
+    def build() -> Learner:
+        return build_learner(name=name, choice=choice)
+
+    def build_replicate() -> Learner:
+        return build_learner(name=name, choice=tuning_choice(name=name, choice=choice))
+
+    return with_half_sample_interval(
+        build=build, n_replicates=n_replicates, build_replicate=build_replicate
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +56,11 @@ class DeployedLearner:
     name : str
         Its name in the registry.
     learner : Learner
-        Fitted; ``predict_interval`` is native, or by half-samples.
+        Fitted; ``predict_interval`` is by half-samples of households.
     parameters : dict
         Chosen hyperparameters.
     tuning : DataFrame
         One row per Optuna trial (``fold`` = -1: all folds).
-    interval : str
-        ``"native"`` or ``"half_sample"``.
     seconds : float
         Wall time of tuning and fitting.
     """
@@ -47,7 +69,6 @@ class DeployedLearner:
     learner: Learner
     parameters: Choice
     tuning: pd.DataFrame
-    interval: str
     seconds: float
 
 
@@ -73,7 +94,7 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
     name, data, nuisances, parameters, tuning, seed, storage, study_prefix
         As there; one study, whose split ``m`` uses column ``m`` of the nuisances.
     interval_replicates : int
-        Half-sample refits for a learner without an interval of its own.
+        Half-sample refits behind its interval.
 
     Returns
     -------
@@ -112,17 +133,9 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
         loss=tuning.loss,
         seed=seed,
     )
-    is_native = learner_spec(name).offers_interval
-
-    def build() -> Learner:
-        return build_learner(name=name, choice=study.parameters)
-
-    unfitted: Learner = (
-        build()
-        if is_native
-        else with_half_sample_interval(build=build, n_replicates=interval_replicates)
-    )
-    learner = unfitted.fit(
+    learner = interval_learner(
+        name=name, choice=study.parameters, n_replicates=interval_replicates
+    ).fit(
         covariates=data.covariates,
         treatment=data.treatment,
         outcome=data.outcome,
@@ -135,6 +148,5 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
         learner=learner,
         parameters=study.parameters,
         tuning=study.trials,
-        interval="native" if is_native else "half_sample",
         seconds=time.perf_counter() - started,
     )

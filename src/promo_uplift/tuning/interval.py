@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.results import (
     CrossFittedCate,
     CrossFittedNuisances,
     FloatArray,
     TrialData,
 )
-from promo_uplift.learners.intervals import with_half_sample_interval
-from promo_uplift.learners.registry import build_learner, learner_spec
 from promo_uplift.nuisance.parallel import run_in_order
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.nuisance.studies import Choice
+from promo_uplift.tuning.deployed import interval_learner
 
 
 def held_out_interval(
@@ -30,9 +28,8 @@ def held_out_interval(
 ) -> FloatArray:
     """Interval of each row's held-out CATE, USD per household, ``(n, 2)``.
 
-    The learner's own interval where it offers one, else by half-sample refits (see
-    :class:`promo_uplift.learners.intervals.HalfSampleLearner` for what these leave out). Centred
-    on the held-out CATE that every table shows.
+    By half-sample refits; :class:`promo_uplift.learners.intervals.HalfSampleLearner` says what
+    they leave out. Centred on the held-out CATE that every table shows.
 
     Parameters
     ----------
@@ -84,14 +81,7 @@ def _half_width(
     n_replicates: int,
     seed: int,
 ) -> FloatArray:
-    def build() -> Learner:
-        return build_learner(name=name, choice=choice)
-
-    learner: Learner = (
-        build()
-        if learner_spec(name).offers_interval
-        else with_half_sample_interval(build=build, n_replicates=n_replicates)
-    )
+    learner = interval_learner(name=name, choice=choice, n_replicates=n_replicates)
     train = nuisances.fold != fold
     learner.fit(
         covariates=data.covariates.loc[train],

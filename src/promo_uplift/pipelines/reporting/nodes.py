@@ -116,7 +116,9 @@ def draw_calibration(
     )
 
 
-def draw_effects(effects: pd.DataFrame, trials: TrialParameters, metrics: MetricParameters) -> Figure:
+def draw_effects(
+    effects: pd.DataFrame, trials: TrialParameters, metrics: MetricParameters
+) -> Figure:
     """Draw the forest plot of average effects."""
     return effects_figure(effects=effects, level=metrics.level, outcome_days=trials.outcome_days)
 

@@ -31,10 +31,9 @@ from promo_uplift.contracts.results import (
     FloatArray,
     TrialData,
 )
-from promo_uplift.datasets.registered_model import RegistryEntry
 from promo_uplift.effects import PlaceboEffect, clustered_mean, manski_bounds, overlap_summary
 from promo_uplift.features import WindowAudit
-from promo_uplift.metrics import RankingMetrics
+from promo_uplift.metrics import RankingMetrics, with_expected_random
 from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment_nuisances
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
@@ -42,6 +41,7 @@ from promo_uplift.policy import (
     HouseholdPredictions,
     PolicyCandidates,
     PolicyEvaluation,
+    RegistryEntry,
     ScoringModel,
     champion_gate,
     chosen_policy_profit,
@@ -81,8 +81,10 @@ def value_policies(
     """Choose learner and share where they are not valued; value them and every baseline."""
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
 
+    effects = with_expected_random({name: one.cate for name, one in cross_fitted.items()})
+
     def value(names: Iterable[str]) -> PolicyEvaluation:
-        cate = {name: cross_fitted[name].cate for name in names}
+        cate = {name: effects[name] for name in names}
         losses = {
             name: loss_terms(
                 loss=estimation.selection_loss, cate=values, data=data, nuisances=nuisances
