@@ -617,8 +617,9 @@ def check_equal(outputs: dict[str, Path]) -> None:
     frames = {name: pd.read_parquet(path) for name, path in outputs.items()}
     reference = frames["ours"]
     n_features = len(BASE_FEATURES)
+    n_campaigns = reference["campaign_id"].nunique()
     print(
-        f"{len(reference):,} rows, {reference['campaign_id'].nunique()} campaigns, "
+        f"{len(reference):,} rows, {n_campaigns} of 27 campaigns with an eligible household, "
         f"{reference.shape[1]} columns ({len(COVARIATES)} covariates, {n_features} of them base)"
     )
     for name, frame in frames.items():

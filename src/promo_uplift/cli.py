@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.validation.exceptions import ParameterValidationError
 
 from promo_uplift.contracts.errors import PromoUpliftError
+
+#: Kedro's loggers that report a failed run, each in its own words.
+FAILURE_LOGGERS: Final = ("kedro.pipeline.node", "kedro.runner", "kedro.validation")
 
 
 def find_refusal(error: BaseException) -> Exception | None:
@@ -21,6 +27,33 @@ def find_refusal(error: BaseException) -> Exception | None:
     return None
 
 
+@contextmanager
+def one_report_of_a_refusal() -> Iterator[None]:
+    """Hold Kedro's own reports of a failure back; drop them if it is a refusal of the project."""
+    held: list[logging.LogRecord] = []
+
+    def hold(record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or not record.name.startswith(FAILURE_LOGGERS):
+            return True
+        held.append(record)
+        return False
+
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(hold)
+    try:
+        yield
+    except Exception as error:
+        if find_refusal(error) is not None:
+            held.clear()
+        raise
+    finally:
+        for handler in handlers:
+            handler.removeFilter(hold)
+        for record in held:
+            logging.getLogger(record.name).handle(record)
+
+
 @click.group(name="promo_uplift")
 def cli() -> None:
     """Commands of promo_uplift; all others are Kedro's own."""
@@ -30,7 +63,8 @@ def cli() -> None:
 def run(**options: Any) -> Any:
     """Run a pipeline; a refused input ends it with one message and exit code 1."""
     try:
-        return kedro_run.callback(**options)
+        with one_report_of_a_refusal():
+            return kedro_run.callback(**options)
     except Exception as error:
         refusal = find_refusal(error)
         if refusal is None:

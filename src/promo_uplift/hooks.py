@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 import time
 from collections import defaultdict
@@ -17,6 +18,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 
 from promo_uplift.contracts.errors import ConfigurationError
+from promo_uplift.contracts.parameters import EstimationParameters
 
 VERDICT_TEXT = "verdict_text"
 logger = logging.getLogger(__name__)
@@ -34,6 +36,8 @@ def git_sha(folder: Path) -> str:
         )
         return done.stdout.strip() if done.returncode == 0 else ""
 
+    if shutil.which("git") is None:
+        return "unknown: git is not installed"
     sha = git("rev-parse", "HEAD")
     if not sha:
         return "unknown: not a git checkout"
@@ -80,9 +84,17 @@ class RunContextHooks:
 
     @hook_impl
     def after_catalog_created(self, parameters: dict[str, Any]) -> None:
-        """Refuse a misspelt parameter before a run is opened."""
+        """Refuse a misspelt parameter or an unknown learner before a run is opened."""
         read = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         refuse_unknown_parameters(given=top_level(parameters), known=top_level(read))
+        estimation = parameters.get("params:estimation")
+        if isinstance(estimation, EstimationParameters):
+            from promo_uplift.tuning import (  # noqa: PLC0415 - slow, and settings load this module
+                check_configured_learner,
+            )
+
+            for name, learner in estimation.learners.items():
+                check_configured_learner(name=name, parameters=learner)
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any) -> None:

@@ -1,12 +1,24 @@
-"""Kedro settings: configuration loader, hooks, and telemetry off before any library can send."""
+"""Kedro settings: configuration loader, hooks, telemetry off and libraries quiet, before any import."""
 
 import os
+import warnings
 from pathlib import Path
 
 # Before the first import of kedro-telemetry or mlflow: both decide at import time.
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
+
+# mlflow sets its loggers up at import, over conf/logging.yml; its bar shows copies of local files.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+# Calls inside Kedro and kedro-mlflow that whoever runs this project cannot change.
+for _message in (
+    r"register_new_resolver\(\) is deprecated",
+    r".*Add type hints to the `predict` method",
+):
+    warnings.filterwarnings("ignore", message=_message, category=UserWarning)
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project

@@ -6,7 +6,7 @@ from dataclasses import replace
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from promo_uplift.contracts.columns import COVARIATES
@@ -161,7 +161,13 @@ def audit(world, **changed):
     )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+#: No shrinking: each example costs seconds, and is small enough to read as it is.
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(world=worlds)
 def test_deleting_or_altering_the_future_changes_nothing(world):
     result = audit(world)

@@ -194,6 +194,18 @@ def test_an_arm_that_is_empty_or_too_small_is_refused(targets, counts):
         select_trials(tables=tables, parameters=trial_parameters())
 
 
+def test_a_campaign_chosen_by_type_is_left_out_if_an_arm_is_small():
+    tables = tiny_tables(campaign_targets=[(1, 1), (1, 2), (5, 1)])
+    selection = select_trials(tables=tables, parameters=trial_parameters(campaigns=None))
+    report = selection.report.set_index("campaign_id")
+    assert [c.campaign_id for c in selection.campaigns] == [1]
+    assert "fewer than `min_arm_households` = 2" in report.loc[5, "reason"]
+    assert report.loc[5, "n_treated"] == 1
+    floor = trial_parameters(campaigns=None, min_arm_households=4)
+    with pytest.raises(TrialError, match="both have at least `min_arm_households` = 4"):
+        select_trials(tables=tables, parameters=floor)
+
+
 # ---------------------------------------------------------------------------------------- washout
 
 

@@ -13,7 +13,7 @@ def check_placebo(evidence: Evidence, parameters: CheckParameters) -> CheckResul
     title = "No effect before the mailing"
     rule = "interval of the effect on spend before the mailing holds 0"
     placebo = evidence.placebo
-    if placebo is None:
+    if placebo is None or placebo.n_rows == 0:
         return CheckResult(
             code=CODE,
             title=title,
@@ -21,7 +21,7 @@ def check_placebo(evidence: Evidence, parameters: CheckParameters) -> CheckResul
             value=float("nan"),
             threshold=0.0,
             passed=False,
-            sentence="The placebo was switched off, so nothing is known about it.",
+            sentence="No campaign has the data for a placebo, so nothing is known about it.",
             allows=allowed(code=CODE, passed=False, on_fail=parameters.on_fail),
         )
     effect = placebo.effect

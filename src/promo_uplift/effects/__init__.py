@@ -6,11 +6,12 @@ from promo_uplift.effects.clustered import (
     clustered_mean,
     minimum_detectable_effect,
 )
-from promo_uplift.effects.cross_section import POOLED, cross_section_effects
+from promo_uplift.effects.cross_section import COLUMNS, POOLED, cross_section_effects
 from promo_uplift.effects.overlap import OverlapSummary, overlap_summary
-from promo_uplift.effects.placebo import PlaceboEffect, placebo_effect
+from promo_uplift.effects.placebo import PlaceboEffect, no_placebo, placebo_effect
 
 __all__ = [
+    "COLUMNS",
     "POOLED",
     "ClusteredMean",
     "ManskiBounds",
@@ -20,6 +21,7 @@ __all__ = [
     "cross_section_effects",
     "manski_bounds",
     "minimum_detectable_effect",
+    "no_placebo",
     "overlap_summary",
     "placebo_effect",
 ]

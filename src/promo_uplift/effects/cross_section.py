@@ -19,6 +19,19 @@ from promo_uplift.effects.clustered import clustered_mean
 from promo_uplift.nuisance.scores import dr_scores
 
 POOLED = "pooled"
+#: Columns of the table of effects.
+COLUMNS = (
+    "estimand",
+    "campaign",
+    "estimate_usd",
+    "ci_low",
+    "ci_high",
+    "se",
+    "n",
+    "n_treated",
+    "n_households",
+    "n_effective",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +186,7 @@ def cross_section_effects(
             {"campaign": campaign, **_row(term, data.groups[rows], treatment, level)}
             for term in terms
         ]
-    columns = [
-        "estimand",
-        "campaign",
-        "estimate_usd",
-        "ci_low",
-        "ci_high",
-        "se",
-        "n",
-        "n_treated",
-        "n_households",
-        "n_effective",
-    ]
-    return pd.DataFrame(table)[columns]
+    return pd.DataFrame(table)[list(COLUMNS)]
 
 
 def _row(

@@ -52,7 +52,8 @@ def covariates(
     pre_days, history_days : int
         Lengths in days of the covariate window and of the window of prior campaigns.
     days : Table, optional
-        ``household_days`` that cover the covariate windows, where a caller has them already.
+        ``household_days`` that cover the covariate windows, where a caller has them already. By
+        default they reach past time zero as a trial's do, so that the audit sees the same path.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def covariates(
         days = household_days(
             tables=tables,
             first=min(zero.date for zero in time_zeros) - dt.timedelta(days=pre_days),
-            end=max(zero.date for zero in time_zeros),
+            end=None,
         )
     sums = _window_sums(days=days, windows=windows, pre_days=pre_days)
     counts = distinct_counts(tables=tables, time_zeros=time_zeros, pre_days=pre_days)
@@ -99,7 +100,8 @@ def _window_sums(*, days: ir.Table, windows: ir.Table, pre_days: int) -> ir.Tabl
     visit, t0 = rows.is_visit, rows.time_zero
     has_gap = visit & (rows.previous_visit >= t0 - pre_days)
     gap = (rows.day - rows.previous_visit).cast("float64")
-    # the last visit of its 7-day block, counted back from t0; a later visit is at or after t0
+    # the last visit of its 7-day block, counted back from t0. The bound at t0 is for backends whose
+    # integer division rounds towards 0: they would put the week after t0 into the block before it
     last_of_block = (
         rows.next_visit.isnull()
         | (rows.next_visit >= t0)

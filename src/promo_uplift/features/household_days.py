@@ -44,13 +44,14 @@ def cents(amount_usd: ir.FloatingColumn) -> ir.FloatingColumn:
     return (amount_usd * CENTS_PER_USD).round().cast("float64")
 
 
-def lines_between(*, tables: CanonicalTables, first: dt.date, end: dt.date) -> ir.Table:
-    """Receipt lines with ``first <= date < end``."""
+def lines_between(*, tables: CanonicalTables, first: dt.date, end: dt.date | None) -> ir.Table:
+    """Receipt lines with ``first <= date < end``; no upper bound where ``end`` is None."""
     date = tables.transactions.date
-    return tables.transactions.filter(date >= ibis.literal(first), date < ibis.literal(end))
+    lines = tables.transactions.filter(date >= ibis.literal(first))
+    return lines if end is None else lines.filter(date < ibis.literal(end))
 
 
-def _baskets(*, tables: CanonicalTables, first: dt.date, end: dt.date) -> ir.Table:
+def _baskets(*, tables: CanonicalTables, first: dt.date, end: dt.date | None) -> ir.Table:
     lines = lines_between(tables=tables, first=first, end=end)
     products = tables.products.select("product_id", "brand", "category")
     lines = lines.left_join(products, "product_id")
@@ -72,7 +73,7 @@ def _baskets(*, tables: CanonicalTables, first: dt.date, end: dt.date) -> ir.Tab
     )
 
 
-def household_days(*, tables: CanonicalTables, first: dt.date, end: dt.date) -> ir.Table:
+def household_days(*, tables: CanonicalTables, first: dt.date, end: dt.date | None) -> ir.Table:
     """Sum up each household and day, in cents and counts.
 
     Parameters
@@ -80,7 +81,7 @@ def household_days(*, tables: CanonicalTables, first: dt.date, end: dt.date) -> 
     tables : CanonicalTables
         ``transactions`` and ``products`` are read.
     first, end : date
-        Lines with ``first <= date < end`` are read.
+        Lines with ``first <= date < end`` are read; to the end of the data where ``end`` is None.
 
     Returns
     -------

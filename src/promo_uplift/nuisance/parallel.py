@@ -35,4 +35,5 @@ def run_in_order(
     # Arrays are copied, not memory-mapped: workers leave no files behind when they are killed.
     pool = Parallel(n_jobs=n_workers, max_nbytes=None, return_as="generator")
     results = pool(delayed(work)(**one) for one in calls)
-    return list(tqdm(results, total=len(calls), desc=progress, disable=progress is None))
+    bar = tqdm(results, total=len(calls), desc=progress, disable=progress is None, leave=False)
+    return list(bar)

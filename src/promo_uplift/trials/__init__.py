@@ -2,11 +2,12 @@
 
 from promo_uplift.features import usable_covariates, window_audit
 from promo_uplift.trials.arrays import to_trial_data
-from promo_uplift.trials.build import build_trials
+from promo_uplift.trials.build import LEADING, build_trials
 from promo_uplift.trials.selection import TrialSelection, select_trials
 from promo_uplift.trials.splits import household_folds
 
 __all__ = [
+    "LEADING",
     "TrialSelection",
     "build_trials",
     "household_folds",

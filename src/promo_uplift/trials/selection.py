@@ -111,7 +111,8 @@ def select_trials(
     tables : CanonicalTables
         The whole data; its coverage is the first to the last date of ``transactions``.
     parameters : TrialParameters
-        Types or names of campaigns, windows, washout, smallest arm.
+        Types or names of campaigns, windows, washout, smallest arm. A campaign chosen by its type
+        is left out, with the reason, if an arm is small.
     shift_days : int
         0 for the trials. For placebo trials the days by which every window moves to before the
         campaign; they are chosen among the campaigns that are trials without the shift, and one
@@ -126,9 +127,9 @@ def select_trials(
     ------
     TrialError
         If ``parameters.campaigns`` names a campaign that is unknown, of another type than
-        ``campaign_types`` or not covered by the data; if no campaign is left; if an arm of a
-        chosen campaign has fewer than ``min_arm_households`` households; if a placebo's outcome
-        window would reach past the campaign's start.
+        ``campaign_types`` or not covered by the data; if no campaign is left; if an arm is
+        empty, or a named campaign has one of fewer than ``min_arm_households`` households; if a
+        placebo's outcome window would reach past the campaign's start.
     """
     _refuse_shift(parameters=parameters, shift_days=shift_days)
     first, last = data_coverage(tables=tables)
@@ -151,7 +152,7 @@ def select_trials(
         _refuse_uncovered(report=report, parameters=parameters, first=first, last=last)
     report = _with_counts(report=report, tables=tables, parameters=parameters)
     if shift_days == 0:
-        _refuse_small_arms(report=report, parameters=parameters)
+        report = _without_small_arms(report=report, parameters=parameters)
     return TrialSelection(
         campaigns=tuple(
             ChosenCampaign(**{name: row[name] for name in ChosenCampaign.__dataclass_fields__})
@@ -303,18 +304,29 @@ def _with_counts(
     return merged.astype(dict.fromkeys(COUNTS, "Int64"))
 
 
-def _refuse_small_arms(*, report: pd.DataFrame, parameters: TrialParameters) -> None:
-    used = report[report["used"]]
+def _without_small_arms(*, report: pd.DataFrame, parameters: TrialParameters) -> pd.DataFrame:
+    """Leave out a campaign with a small arm; refuse one that is empty, or that was named."""
     floor = parameters.min_arm_households
-    small = used[(used["n_treated"] < floor) | (used["n_control"] < floor)]
-    if small.empty:
-        return
-    found = "; ".join(
+    is_small = report["used"] & (report[["n_treated", "n_control"]].min(axis=1) < floor)
+    is_empty = report["used"] & (report[["n_treated", "n_control"]].min(axis=1) == 0)
+    was_named = parameters.campaigns is not None
+    if refused := [
         f"campaign {row.campaign_id}: {row.n_treated} treated and {row.n_control} control of "
         f"{row.n_eligible} eligible households ({row.n_washed_out} washed out)"
-        for row in small.itertuples()
+        for row in report[is_small if was_named else is_empty].itertuples()
+    ]:
+        raise TrialError(
+            f"Both arms of a trial must have at least `min_arm_households` = {floor} households; "
+            f"{'; '.join(refused)}. Leave these campaigns out with `campaigns`, or lower the floor."
+        )
+    reason = f"an arm has fewer than `min_arm_households` = {floor} households"
+    kept = report.assign(
+        used=report["used"] & ~is_small, reason=report["reason"].mask(is_small, reason)
     )
-    raise TrialError(
-        f"Both arms of a trial must have at least `min_arm_households` = {floor} households; "
-        f"{found}. Leave these campaigns out with `campaigns`, or lower the floor."
-    )
+    if not kept["used"].any():
+        raise TrialError(
+            f"`campaign_types` {list(parameters.campaign_types)} must hold a campaign whose arms "
+            f"both have at least `min_arm_households` = {floor} households, found none. "
+            "Lower the floor or add types."
+        )
+    return kept

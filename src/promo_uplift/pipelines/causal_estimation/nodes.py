@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from promo_uplift.checks import validate_check_parameters
 from promo_uplift.contracts.columns import CAMPAIGN_ID, HOUSEHOLD_ID
 from promo_uplift.contracts.parameters import (
     CheckParameters,
@@ -17,7 +19,13 @@ from promo_uplift.contracts.parameters import (
     TuningParameters,
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
-from promo_uplift.effects import PlaceboEffect, cross_section_effects, placebo_effect
+from promo_uplift.effects import (
+    COLUMNS,
+    PlaceboEffect,
+    cross_section_effects,
+    no_placebo,
+    placebo_effect,
+)
 from promo_uplift.metrics import RankingMetrics, leaderboard, ranking_metrics
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
@@ -31,10 +39,19 @@ from promo_uplift.tuning import (
 )
 
 
+def _shows_progress(tuning: TuningParameters) -> bool:
+    """Whether bars are wanted and stderr is a terminal that can redraw them."""
+    return tuning.progress and sys.stderr.isatty()
+
+
 def prepare_trial_data(
-    trials: pd.DataFrame, covariate_names: list[str], estimation: EstimationParameters
+    trials: pd.DataFrame,
+    covariate_names: list[str],
+    estimation: EstimationParameters,
+    checks: CheckParameters,
 ) -> TrialData:
-    """Turn the trial table into arrays; refuse unknown learners before anything is fitted."""
+    """Turn the trial table into arrays; refuse unknown learners and checks before any fit."""
+    validate_check_parameters(checks)
     for name, parameters in estimation.learners.items():
         check_configured_learner(name=name, parameters=parameters)
     return to_trial_data(trials=trials, covariates=covariate_names, outcome=estimation.outcome)
@@ -57,7 +74,7 @@ def estimate_nuisances(
         n_workers=estimation.n_workers,
         storage=tuning.journal,
         study_prefix=study_digest(data=data, settings=settings),
-        progress=tuning.progress,
+        progress=_shows_progress(tuning),
     )
 
 
@@ -89,7 +106,7 @@ def cross_fit_learners(
                     "seed": seed,
                 },
             ),
-            progress=tuning.progress,
+            progress=_shows_progress(tuning),
         )
         for name, parameters in estimation.learners.items()
     }
@@ -163,6 +180,8 @@ def estimate_placebo(
     seed: int,
 ) -> tuple[PlaceboEffect, pd.DataFrame]:
     """Estimate the same effects on spend before the mailing, which it cannot have changed."""
+    if placebo_trials.empty:
+        return no_placebo(days=trials.placebo_shift_days), pd.DataFrame(columns=list(COLUMNS))
     data = to_trial_data(
         trials=placebo_trials, covariates=covariate_names, outcome=estimation.outcome
     )

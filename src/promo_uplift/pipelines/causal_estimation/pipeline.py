@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.prepare_trial_data,
-                inputs=["trials", "covariate_names", "params:estimation"],
+                inputs=["trials", "covariate_names", "params:estimation", "params:checks"],
                 outputs="trial_data",
                 name="prepare_trial_data",
             ),

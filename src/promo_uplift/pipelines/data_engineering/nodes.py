@@ -10,6 +10,7 @@ from typing import Any
 import ibis
 import pandas as pd
 
+from promo_uplift.contracts.columns import COVARIATES
 from promo_uplift.contracts.parameters import PolicyParameters, SourceParameters, TrialParameters
 from promo_uplift.contracts.tables import CanonicalTables, empty_promotions
 from promo_uplift.contracts.validation import validate_tables
@@ -21,7 +22,7 @@ from promo_uplift.sources import (
     source_files,
     source_report,
 )
-from promo_uplift.trials import build_trials, select_trials
+from promo_uplift.trials import LEADING, build_trials, select_trials
 
 
 def report_sources(
@@ -116,9 +117,13 @@ def assemble_trials(
         transactions, products, households, campaigns, campaign_targets, coupons, redemptions
     )
     selection = select_trials(tables=tables, parameters=trials)
-    frame = build_trials(
-        tables=tables, selection=selection, parameters=trials, margin_rate=policy.margin_rate
-    ).to_pandas()
+    frame = (
+        build_trials(
+            tables=tables, selection=selection, parameters=trials, margin_rate=policy.margin_rate
+        )
+        .to_pyarrow()
+        .to_pandas()
+    )
     names, covariate_report = usable_covariates(trials=frame)
     window_audit = audit(
         tables=tables,
@@ -147,7 +152,13 @@ def assemble_placebo(
     selection = select_trials(
         tables=tables, parameters=trials, shift_days=trials.placebo_shift_days
     )
-    frame = build_trials(
-        tables=tables, selection=selection, parameters=trials, margin_rate=policy.margin_rate
-    ).to_pandas()
+    if not selection.campaigns:
+        return pd.DataFrame(columns=[*LEADING, *COVARIATES]), selection.report
+    frame = (
+        build_trials(
+            tables=tables, selection=selection, parameters=trials, margin_rate=policy.margin_rate
+        )
+        .to_pyarrow()
+        .to_pandas()
+    )
     return frame, selection.report

@@ -41,7 +41,7 @@ def draw_uplift_curves(
     seed: int,
 ) -> Figure:
     """Draw gain curves of the champion and its baselines."""
-    names = (evaluation.champion, "response", "constant", "random")
+    names = (evaluation.champion, "response", "random")
     curves = uplift_curves(
         scores=dr_scores(
             treatment=data.treatment, outcome=data.outcome, nuisances=nuisances.held_out()

@@ -1,0 +1,149 @@
+"""What a run refuses before it starts, which commit it names, and how a refusal is shown."""
+
+from __future__ import annotations
+
+import subprocess
+from itertools import pairwise
+from types import SimpleNamespace
+
+import mlflow
+import pytest
+from click.testing import CliRunner
+from kedro.framework.cli.project import run as kedro_run
+from kedro.validation.exceptions import ParameterValidationError
+
+from promo_uplift import hooks
+from promo_uplift.cli import cli, find_refusal
+from promo_uplift.contracts.errors import ConfigurationError, TrialError
+from promo_uplift.hooks import (
+    RunContextHooks,
+    git_sha,
+    refuse_unknown_parameters,
+    top_level,
+)
+
+KNOWN = ["policy", "metrics", "seed"]
+
+
+def test_known_parameters_pass():
+    refuse_unknown_parameters(given=["seed", "policy"], known=KNOWN)
+
+
+def test_a_misspelt_parameter_is_refused_with_the_nearest_name():
+    with pytest.raises(ConfigurationError, match=r"`polcy` .* Did you mean `policy`\?"):
+        refuse_unknown_parameters(given=["seed", "polcy"], known=KNOWN)
+
+
+def test_a_foreign_parameter_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigurationError, match=r"`xyz`[^?]*Known are: metrics, policy, seed\.$"):
+        refuse_unknown_parameters(given=["xyz"], known=KNOWN)
+
+
+def test_top_level_names_of_parameters_without_templates_and_datasets():
+    names = ["params:policy.margin_rate", "params:policy", "params:seed", "params:_zero", "trials"]
+    assert top_level(names) == {"policy", "seed"}
+
+
+def test_the_hook_refuses_before_a_run_is_opened(monkeypatch):
+    pipeline = SimpleNamespace(inputs=lambda: {"params:policy", "trials"})
+    monkeypatch.setattr(hooks, "pipelines", {"uplift": pipeline})
+    plugin = RunContextHooks()
+    plugin.after_catalog_created(parameters={"params:policy": {}, "params:policy.power": 1})
+    with pytest.raises(ConfigurationError, match="`polices` is not a parameter"):
+        plugin.after_catalog_created(parameters={"params:polices": {}})
+
+
+def git(folder, *words):
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    done = subprocess.run(
+        ["git", *identity, "-C", str(folder), *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "code.py").write_text("a = 1\n")
+    git(tmp_path, "add", "code.py")
+    git(tmp_path, "commit", "--quiet", "--no-gpg-sign", "-m", "first")
+    return tmp_path
+
+
+def test_the_commit_of_a_clean_checkout(checkout):
+    (checkout / "result.csv").write_text("untracked files change no code\n")
+    assert git_sha(checkout) == git(checkout, "rev-parse", "HEAD")
+
+
+def test_changed_code_is_marked(checkout):
+    (checkout / "code.py").write_text("a = 2\n")
+    assert git_sha(checkout) == git(checkout, "rev-parse", "HEAD") + "+changes"
+
+
+def test_a_folder_that_is_no_checkout(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert git_sha(tmp_path) == "unknown: not a git checkout"
+
+
+def test_seconds_are_added_up_by_stage_and_the_verdict_is_printed(monkeypatch, capsys):
+    clock = iter([10.0, 12.0, 20.0, 25.0])
+    monkeypatch.setattr(hooks.time, "perf_counter", lambda: next(clock))
+    logged, nodes = {}, [SimpleNamespace(name=name, tags={"stage"}) for name in "ab"]
+    monkeypatch.setattr(mlflow, "active_run", lambda: SimpleNamespace(info=RUN))
+    monkeypatch.setattr(mlflow, "set_tags", logged.update)
+    monkeypatch.setattr(mlflow, "log_metrics", logged.update)
+    pipeline = SimpleNamespace(nodes=nodes, all_outputs=lambda: {"verdict_text"})
+    plugin = RunContextHooks()
+    plugin.before_pipeline_run(run_params={"project_path": ".", "env": None}, pipeline=pipeline)
+    for node in nodes:
+        plugin.before_node_run(node=node)
+        plugin.after_node_run(node=node)
+    catalog = SimpleNamespace(load=lambda name: f"loaded {name}")
+    plugin.after_pipeline_run(pipeline=pipeline, catalog=catalog)
+    assert logged["seconds_stage"] == 7.0
+    assert logged["kedro_env"] == "local"
+    assert capsys.readouterr().out == "loaded verdict_text\nMLflow run 42\n"
+
+
+RUN = SimpleNamespace(run_id="42")
+
+
+def chained(*errors):
+    """The first error, raised from the second, from the third …"""
+    for error, cause in pairwise(errors):
+        error.__cause__ = cause
+    return errors[0]
+
+
+@pytest.mark.parametrize("refusal", [TrialError("no arms"), ParameterValidationError(["wrong"])])
+def test_a_refusal_is_found_however_deep(refusal):
+    assert find_refusal(refusal) is refusal
+    assert find_refusal(chained(RuntimeError("node"), KeyError("x"), refusal)) is refusal
+
+
+def test_a_refusal_is_found_behind_an_error_raised_while_handling_it():
+    later = RuntimeError("node")
+    later.__context__ = refusal = TrialError("no arms")
+    assert find_refusal(later) is refusal
+
+
+def test_a_defect_is_no_refusal():
+    assert find_refusal(chained(RuntimeError("node"), ZeroDivisionError())) is None
+
+
+def test_the_command_shows_a_refusal_as_one_message_and_fails(monkeypatch):
+    def refuse(**options):
+        raise chained(RuntimeError("node failed"), TrialError("`campaigns` are unknown."))
+
+    monkeypatch.setattr(kedro_run, "callback", refuse)
+    result = CliRunner().invoke(cli, ["run"])
+    assert result.exit_code == 1
+    assert result.output == "Error: TrialError: `campaigns` are unknown.\n"
+
+
+def test_the_command_lets_a_defect_through(monkeypatch):
+    def fail(**options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(kedro_run, "callback", fail)
+    assert isinstance(CliRunner().invoke(cli, ["run"]).exception, ZeroDivisionError)

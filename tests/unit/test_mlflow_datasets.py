@@ -1,0 +1,242 @@
+"""What a run leaves in a real SQLite store: metrics, nested runs, aliases, a model to load back."""
+
+from __future__ import annotations
+
+import sys
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from mlflow.tracking import MlflowClient
+from small_world import randomised_world
+
+from promo_uplift.contracts.parameters import PolicyParameters
+from promo_uplift.datasets import (
+    MlflowRunDataset,
+    RegisteredModelDataset,
+    StandingChampionDataset,
+)
+from promo_uplift.learners.registry import build_learner
+from promo_uplift.nuisance.deployment import DeploymentNuisances
+from promo_uplift.nuisance.models import ConstantRate
+from promo_uplift.policy import GateDecision, RegistryEntry, ScoringModel, support_ranges
+from promo_uplift.reporting.run_record import LearnerRecord, RunRecord
+
+NAME = "promo_uplift"
+EXPERIMENT = "tests"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A new SQLite store as the tracking store of this module, and the old one afterwards."""
+    folder = tmp_path_factory.mktemp("store")
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.set_registry_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.create_experiment(EXPERIMENT, artifact_location=f"file://{folder}/artifacts")
+    mlflow.set_experiment(EXPERIMENT)
+    yield MlflowClient()
+    mlflow.set_tracking_uri(before[0])
+    mlflow.set_registry_uri(before[1])
+
+
+TRIALS = pd.DataFrame(
+    {
+        "fold": [0, 1],
+        "number": [0, 3],
+        "state": ["COMPLETE", "PRUNED"],
+        "loss": [4.0, float("nan")],
+        "seconds": [0.5, 0.1],
+        "stopped_by": ["trials", "trials"],
+        "study": ["s", "s"],
+        "num_leaves": [4.0, float("nan")],
+    }
+)
+RECORD = RunRecord(
+    metrics={"auuc": 3.0, "calibration_slope": float("nan")},
+    tags={"verdict": "refuse"},
+    learners=(
+        LearnerRecord("dr_learner", {"auuc": 2.0}, {"fold_0.num_leaves": 4}, TRIALS),
+        LearnerRecord("zero", {"auuc": 1.0, "qini": float("nan")}, {}, pd.DataFrame()),
+    ),
+    inputs={"trials": pd.DataFrame({"household_id": [1, 2], "spend_usd": [1.0, 2.0]})},
+)
+
+
+@pytest.fixture(scope="module")
+def recorded(store):
+    with mlflow.start_run(run_name="parent") as run:
+        MlflowRunDataset().save(RECORD)
+    return run.info.run_id
+
+
+def children(store, parent):
+    experiment = store.get_experiment_by_name(EXPERIMENT).experiment_id
+    found = store.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+    return {run.info.run_name: run for run in found}
+
+
+def test_the_parent_run_has_the_metrics_tags_and_inputs(store, recorded):
+    run = store.get_run(recorded)
+    assert run.data.metrics == {"auuc": 3.0}
+    assert run.data.tags["verdict"] == "refuse"
+    (given,) = run.inputs.dataset_inputs
+    assert given.dataset.name == "trials"
+    assert given.dataset.digest
+
+
+def test_each_learner_is_a_nested_run_and_each_trial_one_below_it(store, recorded):
+    learners = children(store, recorded)
+    assert set(learners) == {"dr_learner", "zero"}
+    assert {run.info.status for run in learners.values()} == {"FINISHED"}
+    assert learners["zero"].data.metrics == {"auuc": 1.0}
+    assert learners["dr_learner"].data.params == {"fold_0.num_leaves": "4"}
+    trials = children(store, learners["dr_learner"].info.run_id)
+    assert set(trials) == {"dr_learner-fold0-trial0", "dr_learner-fold1-trial3"}
+    first, pruned = trials["dr_learner-fold0-trial0"], trials["dr_learner-fold1-trial3"]
+    assert first.data.metrics == {"loss": 4.0, "seconds": 0.5}
+    assert first.data.params == {"fold": "0", "num_leaves": "4.0"}
+    assert pruned.data.metrics == {"seconds": 0.1}
+    assert pruned.data.params == {"fold": "1"}
+    assert pruned.data.tags["trial_state"] == "PRUNED"
+    assert children(store, learners["zero"].info.run_id) == {}
+
+
+def test_without_a_run_nothing_is_logged(store):
+    experiment = store.get_experiment_by_name(EXPERIMENT).experiment_id
+    before = len(store.search_runs([experiment]))
+    MlflowRunDataset().save(RECORD)
+    RegisteredModelDataset(name=NAME).save(None)
+    assert len(store.search_runs([experiment])) == before
+
+
+def test_a_run_is_not_loaded_through_the_catalog():
+    with pytest.raises(DatasetError, match="query the store"):
+        MlflowRunDataset().load()
+
+
+DATA, NUISANCES = randomised_world(n_households=40, seed=0, effect_usd=6.0)
+
+
+def scoring_model(*, threshold_usd):
+    """A real model of the average effect; one threshold tells it from another."""
+    learner = build_learner(name="constant", choice={}).fit(
+        covariates=DATA.covariates,
+        treatment=DATA.treatment,
+        outcome=DATA.outcome,
+        nuisances=NUISANCES.held_out(),
+        groups=DATA.groups,
+        rng=np.random.default_rng(0),
+    )
+    rates = DeploymentNuisances(
+        propensity=ConstantRate(rate=0.5),
+        redemption=ConstantRate(rate=0.1),
+        covariate_names=tuple(DATA.covariates.columns),
+        campaigns=np.array([8, 13]),
+        clip=0.02,
+    )
+    return ScoringModel(
+        learner=learner,
+        propensity_model=rates,
+        redemption_model=rates,
+        covariates=tuple(DATA.covariates.columns),
+        ranges=support_ranges(
+            covariates=DATA.covariates, quantile=0.0, overlap_low=0.1, overlap_high=0.9
+        ),
+        parameters=PolicyParameters(
+            margin_rate=0.5,
+            contact_cost_usd=1.0,
+            redemption_cost_usd=0.0,
+            values_are_assumptions=True,
+            grid_points=11,
+            support_quantile=0.0,
+        ),
+        verdict_name="publish",
+        cate_threshold_usd=threshold_usd,
+        level=0.95,
+    )
+
+
+def register(*, threshold_usd, promote):
+    entry = RegistryEntry(
+        model=scoring_model(threshold_usd=threshold_usd),
+        example=DATA.covariates.head(3),
+        gate=GateDecision(promote, f"promote: {promote}", None),
+    )
+    with mlflow.start_run():
+        RegisteredModelDataset(name=NAME).save(entry)
+
+
+@pytest.fixture(scope="module")
+def registry(store):
+    """Aliases and standing champion after each of three runs, the second of which is promoted."""
+    states = [StandingChampionDataset(name=NAME).load()]
+    path_before = list(sys.path)
+    for threshold_usd, promote in ((1.0, False), (2.0, True), (3.0, False)):
+        register(threshold_usd=threshold_usd, promote=promote)
+        aliases = dict(store.get_registered_model(NAME).aliases)
+        champion = StandingChampionDataset(name=NAME).load()
+        states.append((aliases, champion))
+    return states, path_before
+
+
+def test_nothing_stands_before_the_first_run(registry):
+    states, _ = registry
+    assert states[0] is None
+
+
+def test_the_newest_is_challenger_and_only_the_gate_makes_a_champion(registry):
+    (_, first, second, third), _ = registry
+    assert first == ({"challenger": "1"}, None)
+    assert second[0] == {"challenger": "2", "champion": "2"}
+    assert third[0] == {"challenger": "3", "champion": "2"}
+
+
+def test_the_standing_champion_is_the_promoted_model(registry):
+    (*_, third), _ = registry
+    champion = third[1]
+    assert isinstance(champion, ScoringModel)
+    assert champion.cate_threshold_usd == 2.0
+    pd.testing.assert_frame_equal(
+        champion.score(DATA.covariates), scoring_model(threshold_usd=2.0).score(DATA.covariates)
+    )
+
+
+def test_loading_a_champion_leaves_the_import_path_alone(registry):
+    """Its own copy of the code must not become what a worker process imports."""
+    _, path_before = registry
+    assert sys.path == path_before
+
+
+def test_the_gate_says_why_on_every_version(store, registry):
+    reasons = [store.get_model_version(NAME, str(n)).tags["gate"] for n in (1, 2, 3)]
+    assert reasons == ["promote: False", "promote: True", "promote: False"]
+
+
+def test_the_registered_model_predicts_by_its_signature(registry):
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}@challenger")
+    assert model.metadata.signature.inputs.input_names() == ["spend", "visits"]
+    assert model.metadata.signature.outputs.input_names() == [
+        "cate_usd",
+        "ci_low_usd",
+        "ci_high_usd",
+        "expected_profit_usd",
+        "in_support",
+        "recommend",
+    ]
+    outside = DATA.covariates.head(2).assign(spend=[0.0, 1e6])
+    predicted = model.predict(outside)
+    assert predicted["in_support"].tolist() == [True, False]
+    assert predicted["cate_usd"].iloc[0] == pytest.approx(
+        scoring_model(threshold_usd=3.0).learner.ate_usd_
+    )
+    assert np.isnan(predicted["cate_usd"].iloc[1])
+
+
+def test_aliases_are_not_moved_by_loading_or_saving_the_wrong_way():
+    with pytest.raises(DatasetError, match="models:/promo_uplift@challenger"):
+        RegisteredModelDataset(name=NAME).load()
+    with pytest.raises(DatasetError, match="only through the gate"):
+        StandingChampionDataset(name=NAME).save(None)
