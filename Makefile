@@ -1,6 +1,6 @@
 # Needs Python 3.11-3.13 and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock uplift viz check test e2e docs bench clean
+.PHONY: help setup lock uplift viz check test e2e docs figures bench clean
 
 PYTHON ?= $(shell for c in python3 python3.12 python3.11 python3.13 python; do \
 	$$c -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo $$c; break; }; done)
@@ -49,6 +49,11 @@ e2e: $(INSTALLED) ## only the end-to-end tests
 
 docs: $(INSTALLED) ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
+
+figures: $(INSTALLED) ## take the newest run's profit curve into the documentation
+	$(BIN)/python -c "from PIL import Image; \
+		Image.open('data/08_reporting/profit_curve.png').convert('P', palette=1, colors=64) \
+		.save('docs/figures/profit_curve.png', optimize=True)"
 
 bench: $(INSTALLED) ## measure speed against the alternatives, side by side
 	$(BIN)/python -m benchmarks.trials

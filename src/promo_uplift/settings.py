@@ -1,4 +1,4 @@
-"""Kedro settings: configuration loader, hooks, telemetry off and libraries quiet, before any import."""
+"""Kedro settings: configuration loader and hooks; telemetry off and libraries quiet first."""
 
 import os
 import warnings
@@ -13,18 +13,17 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-# Calls inside Kedro and kedro-mlflow that whoever runs this project cannot change.
-for _message in (
-    r"register_new_resolver\(\) is deprecated",
-    r".*Add type hints to the `predict` method",
-):
-    warnings.filterwarnings("ignore", message=_message, category=UserWarning)
+# A call inside Kedro and kedro-mlflow that whoever runs this project cannot change.
+warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
+with warnings.catch_warnings(record=True):
+    # mlflow tells kedro-mlflow to type its model class, past every filter: heard here once
+    import kedro_mlflow.mlflow  # noqa: F401
 
-from kedro.config import OmegaConfigLoader
-from kedro.utils import find_kedro_project
-from omegaconf.resolvers import oc
+from kedro.config import OmegaConfigLoader  # noqa: E402 - after the environment is set
+from kedro.utils import find_kedro_project  # noqa: E402
+from omegaconf.resolvers import oc  # noqa: E402
 
-from promo_uplift.hooks import RunContextHooks
+from promo_uplift.hooks import RunContextHooks  # noqa: E402
 
 
 def project_root() -> str:

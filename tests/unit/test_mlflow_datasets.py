@@ -108,7 +108,7 @@ def test_without_a_run_nothing_is_logged(store):
     experiment = store.get_experiment_by_name(EXPERIMENT).experiment_id
     before = len(store.search_runs([experiment]))
     MlflowRunDataset().save(RECORD)
-    RegisteredModelDataset(name=NAME).save(None)
+    RegisteredModelDataset(name=NAME).save(entry(threshold_usd=1.0, promote=False))
     assert len(store.search_runs([experiment])) == before
 
 
@@ -159,14 +159,12 @@ def scoring_model(*, threshold_usd):
     )
 
 
-def register(*, threshold_usd, promote):
-    entry = RegistryEntry(
+def entry(*, threshold_usd, promote):
+    return RegistryEntry(
         model=scoring_model(threshold_usd=threshold_usd),
         example=DATA.covariates.head(3),
         gate=GateDecision(promote, f"promote: {promote}", None),
     )
-    with mlflow.start_run():
-        RegisteredModelDataset(name=NAME).save(entry)
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +173,13 @@ def registry(store):
     states = [StandingChampionDataset(name=NAME).load()]
     path_before = list(sys.path)
     for threshold_usd, promote in ((1.0, False), (2.0, True), (3.0, False)):
-        register(threshold_usd=threshold_usd, promote=promote)
-        aliases = dict(store.get_registered_model(NAME).aliases)
+        with mlflow.start_run():
+            RegisteredModelDataset(name=NAME).save(
+                entry(threshold_usd=threshold_usd, promote=promote)
+            )
+        aliases = {
+            alias: int(number) for alias, number in store.get_registered_model(NAME).aliases.items()
+        }
         champion = StandingChampionDataset(name=NAME).load()
         states.append((aliases, champion))
     return states, path_before
@@ -189,9 +192,9 @@ def test_nothing_stands_before_the_first_run(registry):
 
 def test_the_newest_is_challenger_and_only_the_gate_makes_a_champion(registry):
     (_, first, second, third), _ = registry
-    assert first == ({"challenger": "1"}, None)
-    assert second[0] == {"challenger": "2", "champion": "2"}
-    assert third[0] == {"challenger": "3", "champion": "2"}
+    assert first == ({"challenger": 1}, None)
+    assert second[0] == {"challenger": 2, "champion": 2}
+    assert third[0] == {"challenger": 3, "champion": 2}
 
 
 def test_the_standing_champion_is_the_promoted_model(registry):
@@ -204,8 +207,8 @@ def test_the_standing_champion_is_the_promoted_model(registry):
     )
 
 
-def test_loading_a_champion_leaves_the_import_path_alone(registry):
-    """Its own copy of the code must not become what a worker process imports."""
+def test_registering_and_loading_leave_the_import_path_alone(registry):
+    """A model's own copy of the code must not become what a worker process imports."""
     _, path_before = registry
     assert sys.path == path_before
 
@@ -239,4 +242,4 @@ def test_aliases_are_not_moved_by_loading_or_saving_the_wrong_way():
     with pytest.raises(DatasetError, match="models:/promo_uplift@challenger"):
         RegisteredModelDataset(name=NAME).load()
     with pytest.raises(DatasetError, match="only through the gate"):
-        StandingChampionDataset(name=NAME).save(None)
+        StandingChampionDataset(name=NAME).save(scoring_model(threshold_usd=1.0))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +44,20 @@ REQUIREMENTS = (
 )
 
 
+@contextmanager
+def import_path_kept() -> Iterator[None]:
+    """Undo what MLflow puts in front of the import path: the copy of the code inside a model.
+
+    Left there, a worker process that starts later would import this package as it was when the
+    model was logged.
+    """
+    path = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+
+
 class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):
     """Terminal output: registers the model as ``challenger`` always, ``champion`` by the gate.
 
@@ -60,7 +77,7 @@ class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):
         """Log the model to the active run, register it, set the aliases."""
         if mlflow.active_run() is None:
             return
-        with TemporaryDirectory() as folder:
+        with import_path_kept(), TemporaryDirectory() as folder:
             pickled = Path(folder) / f"{ARTIFACT}.pkl"
             pickled.write_bytes(pickle.dumps(data.model))
             logged = mlflow.pyfunc.log_model(
@@ -118,8 +135,9 @@ class StandingChampionDataset(AbstractDataset[NoReturn, ScoringModel | None]):
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 return None
             raise
-        wrapped = mlflow.pyfunc.load_model(f"models:/{self._name}@{CHAMPION}")
-        model: ScoringModel = wrapped.unwrap_python_model().model
+        with import_path_kept():
+            wrapped = mlflow.pyfunc.load_model(f"models:/{self._name}@{CHAMPION}")
+            model: ScoringModel = wrapped.unwrap_python_model().model
         return model
 
     def save(self, data: NoReturn) -> NoReturn:

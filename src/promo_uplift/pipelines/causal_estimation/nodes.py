@@ -46,15 +46,20 @@ def _shows_progress(tuning: TuningParameters) -> bool:
 
 def prepare_trial_data(
     trials: pd.DataFrame,
+    placebo_trials: pd.DataFrame,
     covariate_names: list[str],
     estimation: EstimationParameters,
     checks: CheckParameters,
-) -> TrialData:
-    """Turn the trial table into arrays; refuse unknown learners and checks before any fit."""
+) -> tuple[TrialData, TrialData]:
+    """Turn both trial tables into arrays; refuse what is wrong before anything is fitted."""
     validate_check_parameters(checks)
     for name, parameters in estimation.learners.items():
         check_configured_learner(name=name, parameters=parameters)
-    return to_trial_data(trials=trials, covariates=covariate_names, outcome=estimation.outcome)
+    data, placebo_data = (
+        to_trial_data(trials=table, covariates=covariate_names, outcome=estimation.outcome)
+        for table in (trials, placebo_trials)
+    )
+    return data, placebo_data
 
 
 def estimate_nuisances(
@@ -169,8 +174,7 @@ def estimate_effects(
 
 
 def estimate_placebo(
-    placebo_trials: pd.DataFrame,
-    covariate_names: list[str],
+    data: TrialData,
     nuisance: NuisanceParameters,
     estimation: EstimationParameters,
     tuning: TuningParameters,
@@ -182,9 +186,6 @@ def estimate_placebo(
     """Estimate the same effects on spend before the mailing, which it cannot have changed."""
     if placebo_trials.empty:
         return no_placebo(days=trials.placebo_shift_days), pd.DataFrame(columns=list(COLUMNS))
-    data = to_trial_data(
-        trials=placebo_trials, covariates=covariate_names, outcome=estimation.outcome
-    )
     nuisances = estimate_nuisances(data, nuisance, estimation, tuning, seed)
     effect = placebo_effect(
         scores=dr_scores(

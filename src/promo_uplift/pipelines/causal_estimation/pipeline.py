@@ -13,8 +13,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.prepare_trial_data,
-                inputs=["trials", "covariate_names", "params:estimation", "params:checks"],
-                outputs="trial_data",
+                inputs=[
+                    "trials",
+                    "placebo_trials",
+                    "covariate_names",
+                    "params:estimation",
+                    "params:checks",
+                ],
+                outputs=["trial_data", "placebo_data"],
                 name="prepare_trial_data",
             ),
             Node(
@@ -57,8 +63,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.estimate_placebo,
                 inputs=[
-                    "placebo_trials",
-                    "covariate_names",
+                    "placebo_data",
                     "params:nuisance",
                     "params:estimation",
                     "params:tuning",

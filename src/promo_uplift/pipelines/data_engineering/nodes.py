@@ -149,6 +149,7 @@ def assemble_placebo(
     tables = CanonicalTables(
         transactions, products, households, campaigns, campaign_targets, coupons, redemptions
     )
+    select_trials(tables=tables, parameters=trials)  # refuses before a placebo is written
     selection = select_trials(
         tables=tables, parameters=trials, shift_days=trials.placebo_shift_days
     )

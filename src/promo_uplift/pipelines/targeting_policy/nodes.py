@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -35,6 +34,7 @@ from promo_uplift.effects import PlaceboEffect, clustered_mean, manski_bounds, o
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, with_expected_random
 from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment_nuisances
+from promo_uplift.nuisance.parallel import run_in_order
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import (
@@ -82,29 +82,32 @@ def value_policies(
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
 
     effects = with_expected_random({name: one.cate for name, one in cross_fitted.items()})
-
-    def value(names: Iterable[str]) -> PolicyEvaluation:
-        cate = {name: effects[name] for name in names}
-        losses = {
-            name: loss_terms(
-                loss=estimation.selection_loss, cate=values, data=data, nuisances=nuisances
-            )
-            for name, values in cate.items()
-        }
-        return evaluate_policy(
-            scores=scores,
-            candidates=PolicyCandidates(
-                cate=cate, losses=losses, response=cross_fitted["response"].cate
-            ),
-            fold=nuisances.fold,
-            groups=data.groups,
-            parameters=policy,
-            intervals=metrics,
-            rng=derived_rng(seed=seed, purpose="policy"),
-        )
-
-    evaluation = value(estimation.candidates)
-    by_learner = {name: value([name]) for name in cross_fitted}
+    losses = {
+        name: loss_terms(loss=estimation.selection_loss, cate=cate, data=data, nuisances=nuisances)
+        for name, cate in effects.items()
+    }
+    competitions = [estimation.candidates, *([name] for name in effects)]
+    evaluation, *alone = run_in_order(
+        work=evaluate_policy,
+        arguments=[
+            {
+                "scores": scores,
+                "candidates": PolicyCandidates(
+                    cate={name: effects[name] for name in names},
+                    losses={name: losses[name] for name in names},
+                    response=effects["response"],
+                ),
+                "fold": nuisances.fold,
+                "groups": data.groups,
+                "parameters": policy,
+                "intervals": metrics,
+                "rng": derived_rng(seed=seed, purpose="policy"),
+            }
+            for names in competitions
+        ],
+        n_workers=estimation.n_workers,
+    )
+    by_learner = dict(zip(effects, alone, strict=True))
     curve = policy_curve(
         scores=scores,
         champion_cate=cross_fitted[evaluation.champion].held_out(),

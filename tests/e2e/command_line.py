@@ -1,0 +1,84 @@
+"""Runs the project as its users do: a checkout of its own, and the `kedro` command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+KEDRO = Path(sys.executable).with_name("kedro")
+#: Far above any run of this suite on two busy cores: only a hang meets it.
+TIMEOUT_SECONDS = 600
+#: What a developer may have set, and what would lead a run away from its own folder.
+REDIRECTING = ("MLFLOW_", "KEDRO_", "PROMO_UPLIFT_", "PYTHONPATH", "PYTHONWARNINGS")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended, and the project that it ran in."""
+
+    folder: Path
+    code: int
+    out: str
+    err: str
+
+
+def new_project(folder: Path) -> Path:
+    """Copy what a run needs: configuration and empty data folders; the package is installed."""
+    folder.mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "conf", folder / "conf")
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(REPOSITORY / name, folder / name)
+    (folder / "src").mkdir()
+    for layer in (REPOSITORY / "data").iterdir():
+        if layer.is_dir():
+            (folder / "data" / layer.name).mkdir(parents=True)
+    return folder
+
+
+def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """Return this process's environment without what redirects a run; None removes a variable."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(REDIRECTING)}
+    changed = {**kept, **(changes or {})}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def command(
+    folder: Path,
+    *words: str | Path,
+    changes: Mapping[str, str | None] | None = None,
+    stdin: str | None = None,
+) -> Finished:
+    """Run a command in a project's folder and wait for it."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        cwd=folder,
+        env=environment(changes),
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    return Finished(folder, done.returncode, done.stdout, done.stderr)
+
+
+def kedro(folder: Path, *words: str, changes: Mapping[str, str | None] | None = None) -> Finished:
+    """Run ``kedro <words>`` in a project's folder."""
+    return command(folder, KEDRO, *words, changes=changes)
+
+
+def files_of(folder: Path, *layers: str) -> dict[str, bytes]:
+    """Return every file of the data layers by its path in the project."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for layer in layers
+        for path in sorted((folder / "data" / layer).rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,40 @@
+"""Each world is estimated once and shared by the tests of all pipelines that read it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from in_memory import COVARIATES, EFFECT_USD, parameters, run, trial_table
+
+from promo_uplift.pipelines import causal_estimation, targeting_policy
+
+AUDIT = {"n_covariates": 3, "n_rows": 2_000, "changed": [], "passed": True}
+
+
+def decided(*, effect_usd, standing=None):
+    """Estimate and decide in one world; every dataset of both pipelines, and the inputs."""
+    inputs = {
+        "trials": trial_table(effect_usd=effect_usd),
+        "placebo_trials": trial_table(effect_usd=0.0, seed=2),
+        "covariate_names": COVARIATES,
+        "window_audit": AUDIT,
+        "standing_champion": standing,
+        **parameters(),
+    }
+    estimated = causal_estimation.create_pipeline()
+    policy = targeting_policy.create_pipeline()
+    made = run(estimated + policy, inputs)
+    return SimpleNamespace(inputs=inputs, made=made)
+
+
+@pytest.fixture(scope="session")
+def strong():
+    """Half of the households respond by 30 USD: targeting them is worth it."""
+    return decided(effect_usd=EFFECT_USD)
+
+
+@pytest.fixture(scope="session")
+def nothing():
+    """The mailing does nothing to anybody."""
+    return decided(effect_usd=0.0)

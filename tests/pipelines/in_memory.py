@@ -1,0 +1,157 @@
+"""The pipelines on catalogs in memory: a world with a known effect, and small strict parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from promo_uplift.contracts.parameters import (
+    CheckParameters,
+    EstimationParameters,
+    MetricParameters,
+    NuisanceParameters,
+    PolicyParameters,
+    ReportParameters,
+    TrialParameters,
+    TuningParameters,
+)
+
+COVARIATES = ["pre_spend_usd", "pre_visits", "demo_age"]
+#: Households with more than 10 visits respond by this much, the others by nothing.
+EFFECT_USD = 30.0
+RESPONDING_VISITS = 10.0
+TREES = {
+    "n_estimators": 30,
+    "learning_rate": 0.15,
+    "num_leaves": 4,
+    "min_child_samples": 40,
+    "reg_lambda": 1.0,
+    "colsample_bytree": 1.0,
+}
+NOTHING = {"defaults": {}, "search_space": {}}
+BOOSTED = {"defaults": TREES, "search_space": {}}
+TUNED = {"defaults": TREES, "search_space": {"num_leaves": {"kind": "int", "low": 2, "high": 4}}}
+LEARNERS = {
+    "zero": NOTHING,
+    "constant": NOTHING,
+    "random": NOTHING,
+    "response": BOOSTED,
+    "t_learner": BOOSTED,
+    "dr_learner": TUNED,
+}
+
+
+class KeptDataset(MemoryDataset):
+    """Stays after its last reader, so that a test can look at what a pipeline passed on."""
+
+    def _release(self):
+        pass
+
+
+def parameters(**changed):
+    """Typed parameters of a small run, as the nodes receive them."""
+    values = {
+        "trials": TrialParameters(
+            treatment_definition="campaign_targeted",
+            control_definition="not_targeted",
+            campaign_types=["TypeA"],
+            campaigns=None,
+            pre_days=84,
+            history_days=126,
+            outcome_days=28,
+            post_days=28,
+            placebo_shift_days=28,
+            washout_days=0,
+            min_arm_households=2,
+        ),
+        "nuisance": NuisanceParameters(
+            n_folds=3, propensity_clip=0.02, n_trials=0, timeout_seconds=60.0, model=BOOSTED
+        ),
+        "estimation": EstimationParameters(
+            outcome="spend_usd",
+            learners=LEARNERS,
+            candidates=["t_learner", "dr_learner"],
+            selection_loss="dr_loss",
+            n_workers=1,
+            interval_replicates=4,
+        ),
+        "tuning": TuningParameters(
+            loss="r_loss",
+            n_trials=2,
+            timeout_seconds=60.0,
+            n_startup_trials=1,
+            pruner_warmup_folds=1,
+        ),
+        "metrics": MetricParameters(uplift_shares=[0.1, 0.3], level=0.95, bootstrap_replicates=100),
+        "policy": PolicyParameters(
+            margin_rate=0.25,
+            contact_cost_usd=2.0,
+            redemption_cost_usd=1.0,
+            values_are_assumptions=False,
+            grid_points=41,
+            support_quantile=0.0,
+        ),
+        "checks": CheckParameters(
+            overlap_low=0.1,
+            overlap_high=0.9,
+            min_overlap_share=0.8,
+            max_propensity_auc=0.9,
+            refuse_overlap_share=0.2,
+            max_clipped_share=0.05,
+            power=0.8,
+            on_fail={
+                "PU-WINDOW": "refuse",
+                "PU-OVERLAP": "bounds_only",
+                "PU-SEPARATION": "bounds_only",
+                "PU-CLIPPED": "bounds_only",
+                "PU-PLACEBO": "experiment_needed",
+                "PU-RANKING": "experiment_needed",
+                "PU-POLICY": "experiment_needed",
+            },
+        ),
+        "report": ReportParameters(curve_points=11, histogram_bins=10, calibration_groups=3),
+        "seed": 7,
+    }
+    return {f"params:{name}": value for name, value in (values | changed).items()}
+
+
+def trial_table(*, effect_usd, n_households=1_000, seed=1):
+    """Two randomised campaigns per household; visits drive the effect, spend the outcome."""
+    rng = np.random.default_rng(seed)
+    household = np.repeat(np.arange(1, n_households + 1), 2)
+    n = len(household)
+    visits = rng.integers(1, 21, n).astype(float)
+    spend = rng.gamma(2.0, 50.0, n)
+    treatment = rng.integers(0, 2, n)
+    effect = np.where(visits > RESPONDING_VISITS, effect_usd, 0.0)
+    outcome = 20.0 + 0.2 * spend + effect * treatment + rng.normal(0.0, 12.0, n)
+    return pd.DataFrame(
+        {
+            "household_id": household,
+            "campaign_id": np.tile([8, 13], n_households),
+            "treatment": treatment,
+            "redeemed": treatment * (rng.random(n) < 0.1),
+            "spend_usd": outcome,
+            "pre_spend_usd": spend,
+            "pre_visits": visits,
+            "demo_age": np.where(rng.random(n) < 0.5, np.nan, rng.integers(1, 7, n)),
+        }
+    )
+
+
+def true_effect(trials, effect_usd):
+    """Effect of the mailing on each row, USD."""
+    return np.where(trials["pre_visits"] > RESPONDING_VISITS, effect_usd, 0.0)
+
+
+def run(pipeline, inputs):
+    """Run a pipeline in memory; return every dataset that it made, by name."""
+    made = sorted(pipeline.all_outputs())
+    catalog = DataCatalog(
+        {name: MemoryDataset(value) for name, value in inputs.items()}
+        | {name: KeptDataset() for name in made}
+    )
+    SequentialRunner().run(pipeline, catalog)
+    return {name: catalog.load(name) for name in made}

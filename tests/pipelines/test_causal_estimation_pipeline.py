@@ -1,0 +1,127 @@
+"""Estimation on a trial table with a known effect."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from in_memory import COVARIATES, EFFECT_USD, LEARNERS, parameters, run, trial_table, true_effect
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from promo_uplift.contracts.errors import CheckError, LearnerError, TrialError
+from promo_uplift.pipelines import causal_estimation
+
+AVERAGE_USD = EFFECT_USD / 2
+
+
+def test_the_average_effect_is_found(strong):
+    effects = strong.made["effects"].set_index(["campaign", "estimand"])
+    for estimand in ("naive_difference", "aipw_ate", "aipw_att", "ato"):
+        row = effects.loc[("pooled", estimand)]
+        assert row["estimate_usd"] == pytest.approx(AVERAGE_USD, abs=4 * row["se"])
+    ate = effects.loc[("pooled", "aipw_ate")]
+    assert ate["ci_low"] <= AVERAGE_USD <= ate["ci_high"]
+    assert (ate["n"], ate["n_households"]) == (2_000, 1_000)
+    assert ate["se"] < effects.loc[("pooled", "naive_difference"), "se"]
+
+
+def test_no_effect_is_found_where_there_is_none(nothing):
+    effects = nothing.made["effects"].set_index(["campaign", "estimand"])
+    row = effects.loc[("pooled", "aipw_ate")]
+    assert row["ci_low"] <= 0 <= row["ci_high"]
+    assert row["ci_high"] - row["ci_low"] < AVERAGE_USD / 2
+
+
+def test_the_placebo_finds_nothing(strong):
+    placebo = strong.made["placebo"]
+    assert placebo.effect.ci_low <= 0 <= placebo.effect.ci_high
+    assert placebo.days == 28
+    assert placebo.n_rows == 2_000
+    assert set(strong.made["placebo_effects"]["campaign"]) == {"8", "13", "pooled"}
+
+
+def test_the_leaderboard_ranks_effect_models_above_predicted_spend(strong):
+    board = strong.made["leaderboard"].set_index("learner")
+    assert set(board.index) == set(LEARNERS)
+    assert board.index[0] in {"t_learner", "dr_learner"}
+    for learner in ("t_learner", "dr_learner"):
+        assert board.loc[learner, "auuc_minus_response_ci_low"] > 0
+        assert board.loc[learner, "auuc_minus_random_ci_low"] > 0
+        assert 0.7 < board.loc[learner, "calibration_slope"] < 1.3
+    # a perfect ranking has Q(q) = 30 q up to one half: AUUC 30 (1/8 + 1/4)
+    assert board["auuc"].max() == pytest.approx(EFFECT_USD * 3 / 8, rel=0.1)
+    assert board.loc["constant", "auuc"] == pytest.approx(AVERAGE_USD / 2, rel=0.1)
+
+
+def test_scores_of_every_row_are_held_out_effects(strong):
+    trials, scores = strong.inputs["trials"], strong.made["cate_scores"]
+    assert scores["household_id"].tolist() == trials["household_id"].tolist()
+    assert [name for name in scores if name.startswith("cate_")] == [
+        f"cate_{name}" for name in LEARNERS
+    ]
+    assert not scores.isna().any(axis=None)
+    assert scores.groupby("household_id")["fold"].nunique().eq(1).all()
+    error = scores["cate_t_learner"] - true_effect(trials, EFFECT_USD)
+    assert np.sqrt(np.mean(error**2)) < 0.3 * EFFECT_USD
+    assert scores["dr_score_usd"].mean() == pytest.approx(AVERAGE_USD, abs=2)
+
+
+def test_equal_inputs_give_equal_results(strong):
+    again = run(
+        causal_estimation.create_pipeline(),
+        strong.inputs | parameters(),
+    )
+    for name in ("cate_scores", "effects"):
+        assert again[name].equals(strong.made[name])
+
+
+def refused_before_any_fit(error, match, **changed):
+    """Run with changed inputs; nothing but the first node's input may have been made."""
+    inputs = {
+        "trials": trial_table(effect_usd=0.0, n_households=20),
+        "placebo_trials": trial_table(effect_usd=0.0, n_households=20),
+        "covariate_names": COVARIATES,
+        **parameters(),
+    } | changed
+    catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
+    pipeline = causal_estimation.create_pipeline().to_nodes("prepare_trial_data")
+    assert [node.name for node in pipeline.nodes] == ["prepare_trial_data"]
+    with pytest.raises(error, match=match):
+        SequentialRunner().run(pipeline, catalog)
+
+
+def test_an_unknown_learner_is_refused_before_any_fit():
+    known = parameters()["params:estimation"]
+    learners = {**known.learners, "x_lerner": known.learners["t_learner"]}
+    estimation = known.model_copy(update={"learners": learners})
+    refused_before_any_fit(
+        LearnerError, "Did you mean `x_learner`", **{"params:estimation": estimation}
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [({"PU-NOTHING": "refuse"}, "unknown: .'PU-NOTHING'."), ({}, "missing: .'PU-WINDOW'.")],
+)
+def test_wrong_codes_of_checks_are_refused_before_any_fit(changed, match):
+    checks = parameters()["params:checks"]
+    on_fail = {**checks.on_fail, **changed}
+    if not changed:
+        del on_fail["PU-WINDOW"]
+    refused_before_any_fit(
+        CheckError,
+        match,
+        **{"params:checks": checks.model_copy(update={"on_fail": on_fail})},
+    )
+
+
+@pytest.mark.parametrize("table", ["trials", "placebo_trials"])
+def test_a_single_arm_is_refused_before_any_fit(table):
+    single = trial_table(effect_usd=0.0, n_households=20).assign(treatment=1)
+    refused_before_any_fit(TrialError, "treated and control households", **{table: single})
+
+
+def test_whatever_fits_a_model_waits_for_these_refusals():
+    pipeline = causal_estimation.create_pipeline()
+    later = pipeline.from_nodes("prepare_trial_data").nodes
+    assert {node.name for node in pipeline.nodes} == {node.name for node in later}

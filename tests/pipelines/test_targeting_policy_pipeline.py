@@ -1,0 +1,114 @@
+"""Decisions in worlds whose right answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from in_memory import EFFECT_USD, run, true_effect
+
+from promo_uplift.pipelines import targeting_policy
+
+#: Margin .25, contact 2.00, redemption 1.00 at a rate of .1: a responder earns 7.5 - 2.1.
+PROFIT_USD = 0.25 * EFFECT_USD - 2.1
+
+
+def test_a_strong_heterogeneous_effect_of_a_randomised_mailing_is_published(strong):
+    verdict = strong.made["verdict"]
+    assert (verdict.name, verdict.action, verdict.reasons) == ("publish", "target", ())
+    assert strong.made["checks"]["passed"].all()
+    assert strong.made["verdict_text"].startswith("VERDICT publish")
+
+
+def test_the_chosen_share_and_its_honest_profit_are_the_worlds(strong):
+    evaluation = strong.made["policy_evaluation"]
+    assert evaluation.champion in {"t_learner", "dr_learner"}
+    assert evaluation.roi_optimal_share.estimate == pytest.approx(0.5, abs=0.1)
+    profit = evaluation.chosen.profit_usd
+    assert profit.estimate == pytest.approx(PROFIT_USD / 2, rel=0.2)
+    assert profit.ci_low < PROFIT_USD / 2 < profit.ci_high
+    assert profit.estimate <= evaluation.optimistic_profit_usd.estimate
+
+
+def test_the_champion_beats_every_simple_policy(strong):
+    table = strong.made["policy_value"].set_index("policy")
+    for policy in ("none", "all", "current", "random", "response"):
+        assert table.loc[policy, "chosen_minus_this_usd_ci_low"] > 0
+    assert table.loc["all", "profit_usd_per_household"] == pytest.approx(
+        0.25 * EFFECT_USD / 2 - 2.1, abs=0.6
+    )
+    assert not table["values_are_assumptions"].any()
+
+
+def test_the_list_recommends_the_households_that_respond(strong):
+    listed = strong.made["targeting_list"]
+    trials = strong.inputs["trials"]
+    rows = listed.merge(trials, on=["household_id", "campaign_id"], validate="1:1")
+    assert len(rows) == len(trials)
+    right = true_effect(rows, EFFECT_USD) > 0
+    recommended = rows["recommend"].to_numpy()
+    assert right[recommended].mean() > 0.9
+    assert recommended[right].mean() > 0.8
+    bounds = rows[["cate_ci_low_usd", "cate_usd", "cate_ci_high_usd"]].to_numpy()
+    assert (np.diff(bounds, axis=1) >= 0).all()
+
+
+def test_nothing_to_find_is_not_published(nothing):
+    verdict = nothing.made["verdict"]
+    assert verdict.name == "experiment_needed"
+    assert {"PU-RANKING", "PU-POLICY"} <= set(verdict.reasons)
+    listed = nothing.made["targeting_list"]
+    assert not listed["recommend"].any()
+    assert set(listed["reason"]) == {"verdict_withholds"}
+
+
+def test_where_mailing_is_sure_to_lose_the_advice_is_not_to_mail(nothing):
+    """The comparison is sound and costs are known: the answer is none, not an experiment."""
+    assert nothing.made["verdict"].action == "mail_none"
+    everyone = nothing.made["policy_evaluation"].baselines["all"].profit_usd
+    assert everyone.ci_high < 0
+
+
+def test_a_failed_window_audit_refuses_even_the_strong_world(strong):
+    audit = {"n_covariates": 3, "n_rows": 2_000, "changed": ["pre_visits"], "passed": False}
+    pipeline = targeting_policy.create_pipeline().only_nodes("reach_verdict")
+    inputs = {**strong.inputs, **strong.made, "window_audit": audit}
+    made = run(pipeline, {name: inputs[name] for name in pipeline.inputs()})
+    assert (made["verdict"].name, made["verdict"].reasons) == ("refuse", ("PU-WINDOW",))
+
+
+def test_the_first_published_model_becomes_champion(strong, nothing):
+    assert strong.made["registered_model"].gate.promote
+    assert not nothing.made["registered_model"].gate.promote
+
+
+def gate_against(strong, standing):
+    pipeline = targeting_policy.create_pipeline().only_nodes("enter_registry")
+    inputs = {**strong.inputs, **strong.made, "standing_champion": standing}
+    made = run(pipeline, {name: inputs[name] for name in pipeline.inputs()})
+    return made["registered_model"].gate
+
+
+def test_a_standing_champion_that_mails_nobody_is_replaced(strong, nothing):
+    gate = gate_against(strong, nothing.made["scoring_model"])
+    assert gate.promote
+    assert gate.difference.ci_low > 0
+
+
+def test_the_same_model_does_not_replace_itself(strong):
+    gate = gate_against(strong, strong.made["scoring_model"])
+    assert not gate.promote
+    assert gate.difference.estimate < 0.5
+
+
+def test_the_scoring_model_decides_about_new_households(strong):
+    model = strong.made["scoring_model"]
+    households = strong.inputs["trials"][list(model.covariates)].head(200)
+    scored = model.score(households)
+    responds = true_effect(households, EFFECT_USD) > 0
+    inside = scored["in_support"].to_numpy()
+    assert inside.mean() > 0.95
+    assert scored.loc[inside & responds, "recommend"].mean() > 0.8
+    assert scored.loc[inside & ~responds, "recommend"].mean() < 0.1
+    far = model.score(households.head(1).assign(pre_spend_usd=1e6))
+    assert far["cate_usd"].isna().all()
+    assert not far["in_support"].any()
