@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -25,6 +26,15 @@ def find_refusal(error: BaseException) -> Exception | None:
             return cause
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+def refusal_text(refusal: Exception) -> str:
+    """Return the one message: the project's own, or Kedro's on parameters with what to do."""
+    text = f"{type(refusal).__name__}: {refusal}"
+    if isinstance(refusal, ParameterValidationError):
+        text = re.sub(r"\n *For further information visit \S+", "", text)
+        text += "\nCorrect it in conf/, or in --params."
+    return text
 
 
 @contextmanager
@@ -69,4 +79,4 @@ def run(**options: Any) -> Any:
         refusal = find_refusal(error)
         if refusal is None:
             raise
-        raise click.ClickException(f"{type(refusal).__name__}: {refusal}") from None
+        raise click.ClickException(refusal_text(refusal)) from None

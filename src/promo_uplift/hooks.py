@@ -16,11 +16,14 @@ import click
 import mlflow
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
+from pydantic import BaseModel
 
 from promo_uplift.contracts.errors import ConfigurationError
-from promo_uplift.contracts.parameters import EstimationParameters
+from promo_uplift.contracts.parameters import CheckParameters, EstimationParameters
 
 VERDICT_TEXT = "verdict_text"
+#: What a tracking store takes at once.
+PARAMETERS_PER_BATCH = 100
 logger = logging.getLogger(__name__)
 
 
@@ -74,6 +77,41 @@ def top_level(names: Iterable[str]) -> set[str]:
     return {name.split(".")[0] for name in parameters if not name.startswith("_")}
 
 
+def flattened(name: str, value: Any) -> dict[str, Any]:
+    """Leaves of a parameter under dotted names, ``{"policy.margin_rate": 0.25, ...}``.
+
+    Two runs compare by these names; kedro-mlflow logs a typed parameter as one text.
+    """
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_unset=True)
+    if not isinstance(value, dict):
+        return {name: value}
+    return {
+        key: leaf
+        for part, inner in value.items()
+        for key, leaf in flattened(f"{name}.{part}", inner).items()
+    }
+
+
+def refuse_unknown_names(*, estimation: Any, checks: Any) -> None:
+    """Refuse learners and check codes that no registry knows, where these parameters are typed.
+
+    Raises
+    ------
+    LearnerError, CheckError
+        Naming them.
+    """
+    # settings load this module: what follows is slow to import, and not every command needs it
+    from promo_uplift.checks import validate_check_parameters  # noqa: PLC0415
+    from promo_uplift.tuning import check_configured_learner  # noqa: PLC0415
+
+    if isinstance(estimation, EstimationParameters):
+        for name, learner in estimation.learners.items():
+            check_configured_learner(name=name, parameters=learner)
+    if isinstance(checks, CheckParameters):
+        validate_check_parameters(checks)
+
+
 class RunContextHooks:
     """Times the stages, tags the MLflow run, and prints the verdict last."""
 
@@ -81,20 +119,22 @@ class RunContextHooks:
         self._stages: dict[str, tuple[str, ...]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._started: dict[str, float] = {}
+        self._parameters: dict[str, Any] = {}
 
     @hook_impl
     def after_catalog_created(self, parameters: dict[str, Any]) -> None:
-        """Refuse a misspelt parameter or an unknown learner before a run is opened."""
+        """Refuse a misspelt parameter, learner or check before a run is opened."""
         read = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         refuse_unknown_parameters(given=top_level(parameters), known=top_level(read))
-        estimation = parameters.get("params:estimation")
-        if isinstance(estimation, EstimationParameters):
-            from promo_uplift.tuning import (  # noqa: PLC0415 - slow, and settings load this module
-                check_configured_learner,
-            )
-
-            for name, learner in estimation.learners.items():
-                check_configured_learner(name=name, parameters=learner)
+        self._parameters = {
+            key: leaf
+            for name in sorted(top_level(parameters))
+            for key, leaf in flattened(name, parameters[f"params:{name}"]).items()
+            if "." in key
+        }
+        refuse_unknown_names(
+            estimation=parameters.get("params:estimation"), checks=parameters.get("params:checks")
+        )
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any) -> None:
@@ -108,6 +148,9 @@ class RunContextHooks:
                     "kedro_env": run_params.get("env") or "local",
                 }
             )
+            leaves = list(self._parameters.items())
+            for start in range(0, len(leaves), PARAMETERS_PER_BATCH):
+                mlflow.log_params(dict(leaves[start : start + PARAMETERS_PER_BATCH]))
 
     @hook_impl
     def before_node_run(self, node: Any) -> None:

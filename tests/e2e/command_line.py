@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -72,6 +73,33 @@ def command(
 def kedro(folder: Path, *words: str, changes: Mapping[str, str | None] | None = None) -> Finished:
     """Run ``kedro <words>`` in a project's folder."""
     return command(folder, KEDRO, *words, changes=changes)
+
+
+class WarmKedro:
+    """`kedro` commands without their start-up, one at a time; see ``warm_kedro.py``."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+
+    def __enter__(self) -> WarmKedro:
+        self._server = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("warm_kedro.py"))],
+            cwd=self._project,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.communicate(timeout=TIMEOUT_SECONDS)
+
+    def run(self, folder: Path, *words: str) -> Finished:
+        """Run ``kedro <words>`` in a project's folder."""
+        asked = json.dumps({"folder": str(folder), "words": words})
+        print(asked, file=self._server.stdin, flush=True)
+        return Finished(folder, **json.loads(self._server.stdout.readline()))
 
 
 def files_of(folder: Path, *layers: str) -> dict[str, bytes]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from command_line import Finished, files_of, kedro, new_project
+from command_line import Finished, WarmKedro, files_of, kedro, new_project
 from mlflow.tracking import MlflowClient
 from small_original import COUPON_UPC, HOUSEHOLDS, small_original, write_files
 
@@ -20,6 +19,8 @@ pytestmark = pytest.mark.e2e
 Tables = dict[str, pd.DataFrame]
 #: Reports on the files that were read; whole and true whatever the run refuses afterwards.
 INPUT_REPORTS = {"source_report.csv", "contract_report.csv", "cleaning_report.csv"}
+#: Three kinds of refusal: in the catalog, in a node, before the run.
+THROUGH_A_NEW_PROCESS = ("missing file", "everybody mailed", "unknown key below the top")
 NODE_DONE = re.compile(r"\d\d:\d\d:\d\d INFO +\w+ +\d+\.\d s")
 
 
@@ -52,7 +53,7 @@ def mailed_by(campaign: int, households: list[int]) -> Callable[[Tables], object
         table = tables["campaign_table"]
         rows = pd.DataFrame(
             {"DESCRIPTION": "TypeA", "household_key": households, "CAMPAIGN": campaign}
-        )
+        ).astype({"household_key": "int64"})
         tables["campaign_table"] = pd.concat([table[table["CAMPAIGN"] != campaign], rows])
         redeemed = tables["coupon_redempt"]
         tables["coupon_redempt"] = redeemed[redeemed["CAMPAIGN"] != campaign]
@@ -107,11 +108,11 @@ BAD = {
     ),
     "dates in place of days": Bad(
         spoil=changed("campaign_desc", lambda t: t.assign(START_DAY="08.05.2017")),
-        says=(r"`campaign_desc\.START_DAY` must hold", "08.05.2017"),
+        says=(r"`campaign_desc\.START_DAY` must hold whole numbers; found type date",),
     ),
     "weeks that contradict the days": Bad(
         spoil=changed("transaction_data", lambda t: t.assign(WEEK_NO=t["WEEK_NO"] + 1)),
-        says=("`.*WEEK_NO`|week", "DAY"),
+        says=("week",),
     ),
     "campaign listed twice": Bad(
         spoil=changed("campaign_desc", lambda t: pd.concat([t, t.tail(1)])),
@@ -145,7 +146,7 @@ BAD = {
         ),
     ),
     "campaign that nobody knows": Bad(
-        params="trials.campaigns=[8,99]",
+        params="trials.campaigns=[99]",
         says=(
             r"TrialError: `campaigns` must name campaigns of the data; unknown: \[99\]",
             r"holds campaigns \[5, 8, 13\]",
@@ -231,51 +232,62 @@ BAD = {
 }
 
 
-def refuse(folder: Path, bad: Bad) -> Finished:
-    """Run the whole way on spoilt files, or with a wrong parameter."""
-    tables = small_original()
-    bad.spoil(tables)
-    write_files(tables, new_project(folder) / "data/01_raw")
-    asked = () if bad.params is None else ("--params", bad.params)
-    return kedro(folder, "run", "--env", "original", "--pipelines", "uplift", *asked)
+@pytest.fixture(scope="module")
+def warm_kedro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmKedro]:
+    """A process that has imported everything, and forks for each command."""
+    with WarmKedro(new_project(tmp_path_factory.mktemp("warm") / "project")) as warm:
+        yield warm
 
 
 @pytest.fixture(scope="module")
-def refusals(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Finished]]]:
-    """Run the cases that were asked for, one command on each core."""
-    asked = {
-        item.callspec.params["name"]
-        for item in request.session.items
-        if item.path == request.path and hasattr(item, "callspec")
-    }
-    folder = tmp_path_factory.mktemp("bad_input")
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        yield {
-            name: pool.submit(refuse, folder / re.sub(r"\W", "_", name), bad)
-            for name, bad in BAD.items()
-            if name in asked
-        }
+def unspoilt(warm_kedro: WarmKedro, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The data engineering on the files as they are."""
+    folder = new_project(tmp_path_factory.mktemp("unspoilt") / "project")
+    write_files(small_original(), folder / "data/01_raw")
+    words = ("run", "--env", "original", "--pipelines", "data_engineering")
+    return warm_kedro.run(folder, *words)
+
+
+def spoilt_project(folder: Path, bad: Bad, store: Path | None = None) -> tuple[str, ...]:
+    """Write the spoilt files into a new project, and return the words of its run.
+
+    A copy of an empty tracking store spares the command two seconds of making one.
+    """
+    tables = small_original()
+    bad.spoil(tables)
+    write_files(tables, new_project(folder) / "data/01_raw")
+    if store is not None:
+        shutil.copy(store, folder)
+    asked = () if bad.params is None else ("--params", bad.params)
+    return ("run", "--env", "original", "--pipelines", "uplift", *asked)
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_input_gets_one_message_and_no_run(
-    refusals: dict[str, Future[Finished]], name: str
+    warm_kedro: WarmKedro, unspoilt: Finished, tmp_path: Path, name: str
 ) -> None:
-    refused, bad = refusals[name].result(), BAD[name]
+    words = spoilt_project(tmp_path / "project", BAD[name], unspoilt.folder / "mlflow.db")
+    expect_refusal(warm_kedro.run(tmp_path / "project", *words), BAD[name])
 
-    assert refused.code == 1
+
+@pytest.mark.parametrize("name", THROUGH_A_NEW_PROCESS)
+def test_the_command_itself_says_the_same(tmp_path: Path, name: str) -> None:
+    words = spoilt_project(tmp_path / "project", BAD[name])
+    expect_refusal(kedro(tmp_path / "project", *words), BAD[name])
+
+
+def expect_refusal(refused: Finished, bad: Bad) -> None:
+    """One message that says what is wrong; no model, no result, no run that looks finished."""
+    assert refused.code == 1, refused.err
     assert refused.out == ""
     *lines, message = re.split(r"^Error: ", refused.err, flags=re.MULTILINE)
     assert len(lines) == 1, refused.err
     assert all(NODE_DONE.fullmatch(line) for line in lines[0].splitlines()), refused.err
+    assert "Traceback" not in message
     for part in bad.says:
         assert re.search(part, message), message
-    assert "Traceback" not in message
 
-    statuses = run_statuses(refused.folder)
-    assert set(statuses) <= {"FAILED"}
+    assert set(run_statuses(refused.folder)) <= {"FAILED"}
     assert files_of(refused.folder, "05_model_input", "06_models", "07_model_output") == {}
     reports = {Path(path).name for path in files_of(refused.folder, "08_reporting")}
     assert reports == (INPUT_REPORTS if bad.reads_the_files else set())
@@ -290,12 +302,15 @@ def run_statuses(folder: Path) -> list[str]:
     return [run.info.status for run in client.search_runs(experiments)]
 
 
-def test_the_unspoilt_files_are_not_refused(tmp_path: Path) -> None:
-    folder = new_project(tmp_path / "good")
-    write_files(small_original(), folder / "data/01_raw")
-    done = kedro(folder, "run", "--env", "original", "--pipelines", "data_engineering")
-    assert done.code == 0, done.err
-    assert len(pd.read_parquet(folder / "data/05_model_input/trials.parquet")) == 2 * 80
+def test_the_unspoilt_files_are_not_refused(unspoilt: Finished) -> None:
+    assert unspoilt.code == 0, unspoilt.err
+    trials = pd.read_parquet(unspoilt.folder / "data/05_model_input/trials.parquet")
+    assert trials.groupby(["campaign_id", "treatment"]).size().to_dict() == {
+        (8, 0): 40,
+        (8, 1): 40,
+        (13, 0): 40,
+        (13, 1): 40,
+    }
 
 
 def test_a_refused_run_leaves_the_last_results_alone(finished: Finished) -> None:

@@ -40,6 +40,18 @@ def test_the_placebo_finds_nothing(strong):
     assert set(strong.made["placebo_effects"]["campaign"]) == {"8", "13", "pooled"}
 
 
+def test_without_a_campaign_that_allows_one_there_is_no_placebo_figure(strong):
+    pipeline = causal_estimation.create_pipeline().only_nodes(
+        "prepare_trial_data", "estimate_placebo"
+    )
+    empty = {"placebo_trials": strong.inputs["placebo_trials"].head(0)}
+    given = {**strong.inputs, **empty}
+    made = run(pipeline, {name: given[name] for name in pipeline.inputs()})
+    assert np.isnan(made["placebo"].effect.estimate)
+    assert made["placebo"].n_rows == 0
+    assert made["placebo_effects"].empty
+
+
 def test_the_leaderboard_ranks_effect_models_above_predicted_spend(strong):
     board = strong.made["leaderboard"].set_index("learner")
     assert set(board.index) == set(LEARNERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from itertools import pairwise
 from types import SimpleNamespace
@@ -13,11 +14,25 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.validation.exceptions import ParameterValidationError
 
 from promo_uplift import hooks
-from promo_uplift.cli import cli, find_refusal
-from promo_uplift.contracts.errors import ConfigurationError, TrialError
+from promo_uplift.checks import CHECKS
+from promo_uplift.cli import cli, find_refusal, one_report_of_a_refusal
+from promo_uplift.contracts.errors import (
+    CheckError,
+    ConfigurationError,
+    LearnerError,
+    TrialError,
+)
+from promo_uplift.contracts.parameters import (
+    BASELINES,
+    CheckParameters,
+    EstimationParameters,
+    LearnerParameters,
+)
 from promo_uplift.hooks import (
     RunContextHooks,
+    flattened,
     git_sha,
+    refuse_unknown_names,
     refuse_unknown_parameters,
     top_level,
 )
@@ -51,6 +66,44 @@ def test_the_hook_refuses_before_a_run_is_opened(monkeypatch):
     plugin.after_catalog_created(parameters={"params:policy": {}, "params:policy.power": 1})
     with pytest.raises(ConfigurationError, match="`polices` is not a parameter"):
         plugin.after_catalog_created(parameters={"params:polices": {}})
+
+
+def test_parameters_are_logged_by_their_leaves():
+    learner = LearnerParameters(defaults={"num_leaves": 4})
+    given = {"learners": {"dr_learner": learner.model_dump()}, "shares": [0.1, 0.2]}
+    assert flattened("estimation", given) == {
+        "estimation.learners.dr_learner.defaults.num_leaves": 4,
+        "estimation.shares": [0.1, 0.2],
+    }
+    assert flattened("learner", learner) == {"learner.defaults.num_leaves": 4}
+    assert flattened("seed", 1) == {"seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"estimation": {"x_lerner": {}}}, "Did you mean `x_learner`"),
+        ({"estimation": {"zero": {"num_leaves": 3}}}, "`zero` was given wrong parameters"),
+        ({"checks": {"PU-WINDOWS": "refuse"}}, "unknown: .'PU-WINDOWS'."),
+    ],
+)
+def test_unknown_learners_and_checks_are_refused_before_a_run_is_opened(wrong, match):
+    learners = {name: LearnerParameters() for name in BASELINES if name != "response"}
+    learners |= {
+        name: LearnerParameters(defaults=defaults)
+        for name, defaults in wrong.get("estimation", {}).items()
+    }
+    estimation = EstimationParameters.model_construct(learners=learners)
+    on_fail = dict.fromkeys(CHECKS, "refuse") | wrong.get("checks", {})
+    checks = CheckParameters.model_construct(on_fail=on_fail)
+    with pytest.raises((LearnerError, CheckError), match=match):
+        refuse_unknown_names(estimation=estimation, checks=checks)
+
+
+def test_known_learners_and_checks_pass():
+    estimation = EstimationParameters.model_construct(learners={"zero": LearnerParameters()})
+    checks = CheckParameters.model_construct(on_fail=dict.fromkeys(CHECKS, "refuse"))
+    refuse_unknown_names(estimation=estimation, checks=checks)
 
 
 def git(folder, *words):
@@ -129,6 +182,22 @@ def test_a_refusal_is_found_behind_an_error_raised_while_handling_it():
 
 def test_a_defect_is_no_refusal():
     assert find_refusal(chained(RuntimeError("node"), ZeroDivisionError())) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "reported"), [(TrialError("no arms"), False), (ZeroDivisionError(), True)]
+)
+def test_kedros_own_report_of_a_failure_is_dropped_only_for_a_refusal(caplog, error, reported):
+    def fail():
+        with one_report_of_a_refusal():
+            logging.getLogger("kedro.pipeline.node").error("node failed")
+            logging.getLogger("promo_uplift").error("our own")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert ("node failed" in caplog.messages) is reported
+    assert "our own" in caplog.messages
 
 
 def test_the_command_shows_a_refusal_as_one_message_and_fails(monkeypatch):

@@ -29,10 +29,14 @@ class Parameters(BaseModel):
 
 
 class SourceParameters(Parameters):
-    """Where the data comes from and how much of it is used."""
+    """Where the data comes from and how much of it is used.
+
+    ``promotions`` False leaves out the optional table of displays and mailers, by far the largest.
+    """
 
     form: Literal["package", "original"]
     folder: str | None
+    promotions: bool = True
     household_sample: Count | None = None
 
 

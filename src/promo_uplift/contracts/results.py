@@ -4,8 +4,11 @@ Shapes: ``n`` rows (household x campaign), ``K`` folds, ``p`` covariates.
 
 Cross-fitted quantities are matrices ``(n, K)``. Column ``k`` belongs to the analysis in which
 fold ``k`` is held out, and is safe there: the value of a row in fold ``m`` comes from models that
-saw neither fold ``m`` nor fold ``k``. So the off-diagonal part of column ``k`` trains, tunes and
-chooses for fold ``k`` without a look at it, and the diagonal part (``m == k``) evaluates.
+were fitted on neither fold ``m`` nor fold ``k``. So the off-diagonal part of column ``k`` trains,
+tunes and chooses for fold ``k`` without a look at it, and the diagonal part (``m == k``) evaluates.
+Nothing in column ``k`` depends on treatments or outcomes of fold ``k``; an off-diagonal effect of a
+row in fold ``m`` does depend on fold ``m`` through the nuisances of its training rows and through
+the hyperparameters, which is why it chooses and never evaluates.
 """
 
 from __future__ import annotations

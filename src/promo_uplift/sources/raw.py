@@ -122,11 +122,15 @@ def check_raw_table(table: ir.Table, columns: tuple[RawColumn, ...], *, name: st
     )
     rows = int(counts["rows"])
     if rows == 0:
-        raise SourceError(f"`{name}` must have at least one row; it is empty. Check the file.")
+        raise _empty(name)
     for i, (column_name, test) in enumerate(outside.items()):
         if counts[f"n{i}"]:
             raise SourceError(_outside_message(table, column_name, test, rows, name=name))
     return rows
+
+
+def _empty(name: str) -> SourceError:
+    return SourceError(f"`{name}` must have at least one row; it is empty. Check the file.")
 
 
 def _check_type(table: ir.Table, column: RawColumn, *, name: str) -> None:
@@ -141,6 +145,8 @@ def _check_type(table: ir.Table, column: RawColumn, *, name: str) -> None:
     }[column.kind]
     if accepted:
         return
+    if table.count().to_pyarrow().as_py() == 0:  # a CSV without rows holds text everywhere
+        raise _empty(name)
     examples = ""
     if dtype.is_string():
         values = table[column.name]

@@ -1,7 +1,7 @@
 """Trials: which campaigns, which households, which arm, what outcome."""
 
 from promo_uplift.features import usable_covariates, window_audit
-from promo_uplift.trials.arrays import to_trial_data
+from promo_uplift.trials.arrays import to_trial_data, without_rows
 from promo_uplift.trials.build import LEADING, build_trials
 from promo_uplift.trials.selection import TrialSelection, select_trials
 from promo_uplift.trials.splits import household_folds
@@ -15,4 +15,5 @@ __all__ = [
     "to_trial_data",
     "usable_covariates",
     "window_audit",
+    "without_rows",
 ]

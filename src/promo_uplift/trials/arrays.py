@@ -66,6 +66,18 @@ def to_trial_data(*, trials: pd.DataFrame, covariates: Sequence[str], outcome: s
     )
 
 
+def without_rows(data: TrialData) -> TrialData:
+    """Return the same arrays without a row: the placebo of campaigns none of which allows one."""
+    return TrialData(
+        covariates=data.covariates.head(0),
+        treatment=data.treatment[:0],
+        outcome=data.outcome[:0],
+        redeemed=data.redeemed[:0],
+        groups=data.groups[:0],
+        campaign=data.campaign[:0],
+    )
+
+
 def _refuse_columns(*, trials: pd.DataFrame, covariates: Sequence[str], outcome: str) -> None:
     names = [HOUSEHOLD_ID, CAMPAIGN_ID, TREATMENT, REDEEMED, outcome, *covariates]
     if lacking := [name for name in names if name not in trials.columns]:

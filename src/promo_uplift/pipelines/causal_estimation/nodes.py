@@ -30,7 +30,7 @@ from promo_uplift.metrics import RankingMetrics, leaderboard, ranking_metrics
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
-from promo_uplift.trials import household_folds, to_trial_data
+from promo_uplift.trials import household_folds, to_trial_data, without_rows
 from promo_uplift.tuning import (
     check_configured_learner,
     cross_fit_learner,
@@ -55,11 +55,12 @@ def prepare_trial_data(
     validate_check_parameters(checks)
     for name, parameters in estimation.learners.items():
         check_configured_learner(name=name, parameters=parameters)
-    data, placebo_data = (
-        to_trial_data(trials=table, covariates=covariate_names, outcome=estimation.outcome)
-        for table in (trials, placebo_trials)
+    data = to_trial_data(trials=trials, covariates=covariate_names, outcome=estimation.outcome)
+    if placebo_trials.empty:
+        return data, without_rows(data)
+    return data, to_trial_data(
+        trials=placebo_trials, covariates=covariate_names, outcome=estimation.outcome
     )
-    return data, placebo_data
 
 
 def estimate_nuisances(
@@ -184,7 +185,7 @@ def estimate_placebo(
     seed: int,
 ) -> tuple[PlaceboEffect, pd.DataFrame]:
     """Estimate the same effects on spend before the mailing, which it cannot have changed."""
-    if placebo_trials.empty:
+    if not len(data.treatment):
         return no_placebo(days=trials.placebo_shift_days), pd.DataFrame(columns=list(COLUMNS))
     nuisances = estimate_nuisances(data, nuisance, estimation, tuning, seed)
     effect = placebo_effect(

@@ -17,12 +17,19 @@ from promo_uplift.contracts.validation import validate_tables
 from promo_uplift.features import usable_covariates
 from promo_uplift.features import window_audit as audit
 from promo_uplift.sources import (
+    RAW_TABLES,
+    RawTables,
     canonical_tables,
     cleaning_report,
     source_files,
     source_report,
 )
 from promo_uplift.trials import LEADING, build_trials, select_trials
+
+
+def _raw_tables(*tables: ibis.Table | None) -> RawTables:
+    """Name the raw tables, given in the order of ``RAW_TABLES``."""
+    return dict(zip(RAW_TABLES, tables, strict=True))
 
 
 def report_sources(
@@ -40,16 +47,16 @@ def report_sources(
     folder = None if source.folder is None else Path(source.folder)
     report = source_report(
         form=source.form,
-        raw={
-            "transactions": transactions,
-            "products": products,
-            "demographics": demographics,
-            "campaigns": campaigns,
-            "campaign_targets": campaign_targets,
-            "coupons": coupons,
-            "redemptions": redemptions,
-            "promotions": promotions,
-        },
+        raw=_raw_tables(
+            transactions,
+            products,
+            demographics,
+            campaigns,
+            campaign_targets,
+            coupons,
+            redemptions,
+            promotions,
+        ),
         files=source_files(form=source.form, folder=folder),
     )
     sampled = "" if source.household_sample is None else f"|{source.household_sample}"
@@ -70,16 +77,16 @@ def canonicalise(
     seed: int,
 ) -> tuple[Any, ...]:
     """Bring any source to the canonical tables; nothing is written unless every contract holds."""
-    raw = {
-        "transactions": transactions,
-        "products": products,
-        "demographics": demographics,
-        "campaigns": campaigns,
-        "campaign_targets": campaign_targets,
-        "coupons": coupons,
-        "redemptions": redemptions,
-        "promotions": promotions,
-    }
+    raw = _raw_tables(
+        transactions,
+        products,
+        demographics,
+        campaigns,
+        campaign_targets,
+        coupons,
+        redemptions,
+        promotions if source.promotions else None,
+    )
     tables = canonical_tables(
         form=source.form, raw=raw, household_sample=source.household_sample, seed=seed
     )
