@@ -1,14 +1,19 @@
-"""`kedro run`, with refusals as one message instead of a traceback."""
+"""`kedro run`, with refusals as one message instead of a traceback; `kedro ipython` at home."""
 
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
 from typing import Any, Final
 
 import click
+from kedro.framework.cli.project import ipython as kedro_ipython
 from kedro.framework.cli.project import run as kedro_run
 from kedro.validation.exceptions import ParameterValidationError
 
@@ -80,3 +85,15 @@ def run(**options: Any) -> Any:
         if refusal is None:
             raise
         raise click.ClickException(refusal_text(refusal)) from None
+
+
+def start_ipython(*arguments: Any, **options: Any) -> Any:
+    """Start the IPython beside this interpreter: Kedro takes the first on the PATH, whosever."""
+    beside = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join((beside, os.environ.get("PATH", os.defpath)))
+    return kedro_ipython.callback(*arguments, **options)
+
+
+ipython = copy(kedro_ipython)
+ipython.callback = start_ipython
+cli.add_command(ipython)

@@ -102,6 +102,46 @@ class WarmKedro:
         return Finished(folder, **json.loads(self._server.stdout.readline()))
 
 
+#: What switches telemetry off, wherever a developer or a CI service may have set it.
+SWITCHES = ("CI", "GITHUB_ACTIONS", "DO_NOT_TRACK", "KEDRO_DISABLE_TELEMETRY")
+GUARD = Path(__file__).with_name("network_guard")
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """A way to run commands without a network, and the log of their attempts to reach one."""
+
+    log: Path
+
+    def run(self, folder: Path, *words: str | Path, path: str | None = None) -> Finished:
+        """Run a command that nothing but the project itself keeps from the network."""
+        changes = {
+            **dict.fromkeys(SWITCHES),
+            "PYTHONPATH": str(GUARD),
+            "NETWORK_GUARD_LOG": str(self.log),
+        }
+        if path is not None:
+            changes["PATH"] = path
+        return command(folder, *words, changes=changes)
+
+    def attempts(self) -> list[str]:
+        """Return the attempts so far, one line each."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+def without_network() -> tuple[str, ...]:
+    """Return what to put before a command to run it where no network exists, if the system can.
+
+    It also cuts off what no Python code sees, such as an engine that fetches its own extensions.
+    """
+    tool = shutil.which("unshare")
+    if tool is None:
+        return ()
+    prefix = (tool, "--map-root-user", "--net")
+    probe = subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    return prefix if probe.returncode == 0 else ()
+
+
 def files_of(folder: Path, *layers: str) -> dict[str, bytes]:
     """Return every file of the data layers by its path in the project."""
     return {

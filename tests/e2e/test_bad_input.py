@@ -19,8 +19,8 @@ pytestmark = pytest.mark.e2e
 Tables = dict[str, pd.DataFrame]
 #: Reports on the files that were read; whole and true whatever the run refuses afterwards.
 INPUT_REPORTS = {"source_report.csv", "contract_report.csv", "cleaning_report.csv"}
-#: Three kinds of refusal: in the catalog, in a node, before the run.
-THROUGH_A_NEW_PROCESS = ("missing file", "everybody mailed", "unknown key below the top")
+#: Refused by the catalog, and by a node; the last test refuses before the run.
+THROUGH_A_NEW_PROCESS = ("missing file", "everybody mailed")
 NODE_DONE = re.compile(r"\d\d:\d\d:\d\d INFO +\w+ +\d+\.\d s")
 
 
@@ -217,6 +217,10 @@ BAD = {
             "LearnerError: `s_learner` was given wrong parameters: `n_estimator`",
             "Its parameters: n_estimators",
         ),
+    ),
+    "unknown check": Bad(
+        params="checks.on_fail.PU-OVERLAPS=refuse",
+        says=("CheckError: ", "PU-OVERLAPS"),
     ),
     "unknown key at the top": Bad(
         params="polcy.margin_rate=0.3",

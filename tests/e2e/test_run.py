@@ -191,12 +191,13 @@ def test_every_row_has_the_held_out_scores_of_every_learner(
         trials[key].sort_values(key, ignore_index=True),
         check_dtype=False,
     )
-    assert {f"cate_{name}" for name in LEARNERS} <= set(scores.columns)
+    effects = {f"cate_usd_{name}" for name in ("zero", "constant", *CANDIDATES)}
+    assert effects | {"score_response", "score_random"} <= set(scores.columns)
     assert np.isfinite(scores.to_numpy(dtype=float)).all()
     assert scores.groupby("household_id")["fold"].nunique().eq(1).all()
     assert set(scores["fold"]) == set(range(FOLDS))
     assert scores["propensity"].between(0.0, 1.0, inclusive="neither").all()
-    assert scores["cate_zero"].eq(0.0).all()
+    assert scores["cate_usd_zero"].eq(0.0).all()
 
 
 def test_the_leaderboard_holds_every_learner_with_intervals(finished: Finished) -> None:
@@ -335,6 +336,15 @@ def test_the_parents_tags_say_what_was_decided_on_which_data(
     assert re.fullmatch(r"package-[0-9a-f]{12}", version)
     assert tags["git_sha"] == "unknown: not a git checkout"
     assert tags["money"] == "assumed"
+
+
+def test_the_parents_parameters_are_those_of_the_environment(parent: Run) -> None:
+    logged = parent.data.params
+    assert logged["policy.margin_rate"] == "0.25"
+    assert logged["source.household_sample"] == str(HOUSEHOLDS)
+    assert logged["nuisance.n_folds"] == str(FOLDS)
+    assert logged["tuning.n_trials"] == str(TRIALS)
+    assert logged["trials.pre_days"] == "84"
 
 
 def test_the_datasets_are_logged_as_inputs_with_digests(parent: Run, trials: pd.DataFrame) -> None:

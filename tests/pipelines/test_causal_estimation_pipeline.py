@@ -68,12 +68,12 @@ def test_the_leaderboard_ranks_effect_models_above_predicted_spend(strong):
 def test_scores_of_every_row_are_held_out_effects(strong):
     trials, scores = strong.inputs["trials"], strong.made["cate_scores"]
     assert scores["household_id"].tolist() == trials["household_id"].tolist()
-    assert [name for name in scores if name.startswith("cate_")] == [
-        f"cate_{name}" for name in LEARNERS
+    assert [name for name in scores if name.startswith(("cate_usd_", "score_"))] == [
+        f"{'score' if name in ('response', 'random') else 'cate_usd'}_{name}" for name in LEARNERS
     ]
     assert not scores.isna().any(axis=None)
     assert scores.groupby("household_id")["fold"].nunique().eq(1).all()
-    error = scores["cate_t_learner"] - true_effect(trials, EFFECT_USD)
+    error = scores["cate_usd_t_learner"] - true_effect(trials, EFFECT_USD)
     assert np.sqrt(np.mean(error**2)) < 0.3 * EFFECT_USD
     assert scores["dr_score_usd"].mean() == pytest.approx(AVERAGE_USD, abs=2)
 

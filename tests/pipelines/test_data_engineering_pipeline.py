@@ -193,6 +193,16 @@ def test_the_reports_say_that_this_is_not_the_publishers_data(made):
     assert counted["campaigns", "campaign_id_mapped"] == 1
 
 
+def test_promotions_can_be_left_out_and_change_no_trial(made):
+    pipeline = data_engineering.create_pipeline()
+    small = SourceParameters(form="package", folder=None, promotions=False)
+    inputs = {**given(raw_frames()), "params:source": small}
+    without = run(pipeline, {name: inputs[name] for name in pipeline.inputs()})
+    assert len(made["promotions"].to_pandas()) == len(raw_frames()["promotions"])
+    assert without["promotions"].to_pandas().empty
+    pd.testing.assert_frame_equal(without["trials"], made["trials"])
+
+
 def test_a_longer_history_sees_the_earlier_campaign():
     trials = run_on(raw_frames(), history_days=95)["trials"].set_index("household_id")
     assert trials["prior_campaigns_type_a"].to_dict() == {h: float(h == 5) for h in HOUSEHOLDS}

@@ -26,6 +26,7 @@ from promo_uplift.effects import (
     no_placebo,
     placebo_effect,
 )
+from promo_uplift.learners.registry import learner_spec
 from promo_uplift.metrics import RankingMetrics, leaderboard, ranking_metrics
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
@@ -221,5 +222,10 @@ def collect_scores(
             treatment=data.treatment, outcome=data.outcome, nuisances=held_out
         ),
     }
-    columns |= {f"cate_{name}": fitted.held_out() for name, fitted in cross_fitted.items()}
+    columns |= {
+        f"{'score' if learner_spec(name).role == 'ranking_only' else 'cate_usd'}_{name}": (
+            fitted.held_out()
+        )
+        for name, fitted in cross_fitted.items()
+    }
     return pd.DataFrame(columns).astype({"treatment": np.int8, "fold": np.int8})

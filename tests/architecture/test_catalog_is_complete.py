@@ -1,0 +1,58 @@
+"""Kedro gives an undeclared dataset a place in memory in silence; this project declares all."""
+
+from __future__ import annotations
+
+import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Node, Pipeline
+
+ENVIRONMENTS = ("base", "test", "original")
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def catalog(request, load_configuration):
+    return DataCatalog.from_config(load_configuration(request.param)["catalog"])
+
+
+def dataset_names(pipeline):
+    return {name for name in pipeline.datasets() if not name.startswith(("params:", "parameters"))}
+
+
+def uncatalogued(pipeline, catalog):
+    return {name for name in dataset_names(pipeline) if name not in catalog}
+
+
+def test_every_dataset_of_every_pipeline_is_in_the_catalog(pipelines, catalog):
+    assert {name: uncatalogued(one, catalog) for name, one in pipelines.items()} == {
+        name: set() for name in pipelines
+    }
+
+
+def test_the_check_itself_can_fail(catalog):
+    bad = Pipeline([Node(lambda: 1, None, "nobody_declared_me", name="bad")])
+    assert uncatalogued(bad, catalog) == {"nobody_declared_me"}
+
+
+def unused(pipelines, catalog):
+    used = set().union(*(dataset_names(one) for one in pipelines.values()))
+    return {name for name in catalog if not name.startswith(("params:", "parameters"))} - used
+
+
+def test_every_entry_of_the_catalog_is_used(pipelines, catalog):
+    assert unused(pipelines, catalog) == set()
+
+
+def test_an_entry_that_nobody_uses_would_be_found(pipelines, catalog):
+    fewer = {"data_engineering": pipelines["data_engineering"]}
+    assert "trial_data" in unused(fewer, catalog)
+
+
+def test_whatever_is_made_has_one_maker(pipelines):
+    made = [name for node in pipelines["uplift"].nodes for name in node.outputs]
+    assert len(made) == len(set(made))
+
+
+def test_uplift_is_the_sum_of_the_other_pipelines(pipelines):
+    parts = [one for name, one in pipelines.items() if name not in ("uplift", "__default__")]
+    assert set(pipelines["uplift"].nodes) == {node for part in parts for node in part.nodes}
+    assert pipelines["__default__"] is pipelines["uplift"]
