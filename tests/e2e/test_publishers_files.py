@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pandas as pd
 import pytest
-from command_line import REPOSITORY, Finished, kedro, new_project
-
-BESIDE = REPOSITORY.parent / "shared" / "data" / "dunnhumby_original"
-ORIGINAL = Path(os.environ.get("PROMO_UPLIFT_ORIGINAL", BESIDE))
+from command_line import Finished
+from publishers_files import ORIGINAL
 
 pytestmark = [
     pytest.mark.e2e,
@@ -20,32 +15,6 @@ pytestmark = [
         reason="the publisher's files are not here: name their folder in PROMO_UPLIFT_ORIGINAL",
     ),
 ]
-
-#: The sizes of `conf/test`: a run has one environment, so they come as parameters here.
-SIZES = ",".join(
-    [
-        "source.household_sample=700",
-        "nuisance.n_folds=3",
-        "nuisance.n_trials=0",
-        "tuning.n_trials=1",
-        "tuning.n_startup_trials=1",
-        "estimation.n_workers=1",
-        "estimation.interval_replicates=2",
-        "estimation.learners.causal_forest.defaults.n_estimators=40",
-        "estimation.learners.causal_forest.defaults.tuning_n_estimators=8",
-        "metrics.bootstrap_replicates=60",
-    ]
-)
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The whole way on the files, linked into the raw layer."""
-    folder = new_project(tmp_path_factory.mktemp("original") / "promo_uplift")
-    for file in ORIGINAL.iterdir():
-        if file.suffix in {".csv", ".parquet"}:
-            (folder / "data/01_raw" / file.name).symlink_to(file)
-    return kedro(folder, "run", "--env", "original", "--pipelines", "uplift", "--params", SIZES)
 
 
 def test_the_run_reaches_a_verdict(original: Finished) -> None:
