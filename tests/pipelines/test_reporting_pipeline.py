@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from in_memory import LEARNERS, run
 from matplotlib.figure import Figure
@@ -67,3 +69,13 @@ def test_trials_of_a_tuned_learner_are_in_the_record(report):
     trials = {one.learner: one.trials for one in report["mlflow_run"].learners}
     assert len(trials["dr_learner"]) == 3 * 2
     assert set(trials["dr_learner"]["fold"]) == {0, 1, 2}
+
+
+def test_every_metric_of_the_record_is_documented(report):
+    page = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text(encoding="utf-8")
+    record = report["mlflow_run"]
+    names = set(record.metrics).union(*(one.metrics for one in record.learners))
+    plain = {name for name in names if not name.endswith(("_ci_low", "_ci_high"))}
+    assert len(plain) > 20
+    assert {name for name in plain if f"`{name}`" not in page} == set()
+    assert {tag for tag in record.tags if f"`{tag}`" not in page} == set()

@@ -30,16 +30,25 @@ EXPERIMENT = "tests"
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A new SQLite store as the tracking store of this module, and the old one afterwards."""
+    """A new SQLite store for this module, whose address no later process inherits."""
     folder = tmp_path_factory.mktemp("store")
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.set_registry_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.create_experiment(EXPERIMENT, artifact_location=f"file://{folder}/artifacts")
-    mlflow.set_experiment(EXPERIMENT)
-    yield MlflowClient()
-    mlflow.set_tracking_uri(before[0])
-    mlflow.set_registry_uri(before[1])
+    address = f"sqlite:///{folder}/mlflow.db"
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+            environment.setenv(name, address)
+        mlflow.set_tracking_uri(address)
+        mlflow.set_registry_uri(address)
+        client = MlflowClient()
+        client.create_experiment(EXPERIMENT, artifact_location=f"file://{folder}/artifacts")
+        yield client
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+
+
+def opened_run(store, name=None):
+    """Open a run as kedro-mlflow does, without making its experiment the process's default."""
+    experiment = store.get_experiment_by_name(EXPERIMENT)
+    return mlflow.start_run(experiment_id=experiment.experiment_id, run_name=name)
 
 
 TRIALS = pd.DataFrame(
@@ -67,7 +76,7 @@ RECORD = RunRecord(
 
 @pytest.fixture(scope="module")
 def recorded(store):
-    with mlflow.start_run(run_name="parent") as run:
+    with opened_run(store, "parent") as run:
         MlflowRunDataset().save(RECORD)
     return run.info.run_id
 
@@ -173,7 +182,7 @@ def registry(store):
     states = [StandingChampionDataset(name=NAME).load()]
     path_before = list(sys.path)
     for threshold_usd, promote in ((1.0, False), (2.0, True), (3.0, False)):
-        with mlflow.start_run():
+        with opened_run(store):
             RegisteredModelDataset(name=NAME).save(
                 entry(threshold_usd=threshold_usd, promote=promote)
             )
