@@ -129,7 +129,7 @@ def assemble_trials(
             tables=tables, selection=selection, parameters=trials, margin_rate=policy.margin_rate
         )
         .to_pyarrow()
-        .to_pandas()
+        .to_pandas(date_as_object=False)
     )
     names, covariate_report = usable_covariates(trials=frame)
     window_audit = audit(
@@ -167,6 +167,6 @@ def assemble_placebo(
             tables=tables, selection=selection, parameters=trials, margin_rate=policy.margin_rate
         )
         .to_pyarrow()
-        .to_pandas()
+        .to_pandas(date_as_object=False)
     )
     return frame, selection.report
