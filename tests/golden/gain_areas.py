@@ -2,23 +2,26 @@
 
 import numpy as np
 
-from promo_uplift.metrics.gain import autoc, auuc, block_gains, gain_curve, rank_rows
+from promo_uplift.metrics.gain import Weights, autoc, gain_curve, qini, rank_rows, total_gain
+
+
+def of_rows(weights):
+    """Weights of rows that are households of their own."""
+    return Weights.of(code=np.arange(len(weights)), counts=np.asarray(weights, dtype=np.uint16))
 
 
 def areas(scores, ranking, weights=None):
     weights = np.ones((len(scores), 1)) if weights is None else weights[:, np.newaxis]
-    ranked = rank_rows(ranking=ranking, weights=weights)
-    gains = block_gains(ranked=ranked, scores=scores)
-    area = auuc(ranked=ranked, gains=gains)[0]
+    ranked = rank_rows(ranking=ranking, weights=of_rows(weights))
+    area, gain = qini(ranked=ranked, scores=scores)[0], total_gain(ranked=ranked, scores=scores)[0]
     return {
-        "auuc": area,
-        "qini": area - 0.5 * gains.sum(),
-        "autoc": autoc(ranked=ranked, gains=gains)[0],
-        "q1": gains.sum(),
+        "auuc": area + 0.5 * gain,
+        "qini": area,
+        "autoc": autoc(ranked=ranked, scores=scores)[0],
+        "q1": gain,
     }
 
 
 def curve(scores, ranking, shares):
-    ranked = rank_rows(ranking=ranking, weights=np.ones((len(scores), 1)))
-    gains = block_gains(ranked=ranked, scores=scores)
-    return gain_curve(ranked=ranked, gains=gains, shares=np.asarray(shares))[:, 0]
+    ranked = rank_rows(ranking=ranking, weights=of_rows(np.ones((len(scores), 1))))
+    return gain_curve(ranked=ranked, scores=scores, shares=np.asarray(shares))[:, 0]

@@ -5,10 +5,10 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from gain_areas import areas, curve
+from gain_areas import areas, curve, of_rows
 
 from promo_uplift.metrics import calibration_slope, fold_rows, household_draws
-from promo_uplift.metrics.gain import block_gains, gain_at, gain_at_own, rank_rows
+from promo_uplift.metrics.gain import gain_at, gain_at_own, rank_rows
 
 EXACT = 1e-10
 #: Rank sums of a line differ from the integral by O(1 / n^2) at n = 20,000.
@@ -25,10 +25,9 @@ def test_a_straight_line_of_effects_has_known_areas(a, b):
     assert found["qini"] == pytest.approx(b / 12, abs=LINE_TOLERANCE)
     # the logarithm at the top of the list converges as log(n) / n only
     assert found["autoc"] == pytest.approx(b / 4, abs=abs(b) * np.log(n) / n)
-    ranked = rank_rows(ranking=-u, weights=np.ones((n, 1)))
-    gains = block_gains(ranked=ranked, scores=a - b * u)
+    ranked = rank_rows(ranking=-u, weights=of_rows(np.ones((n, 1))))
     for k in (0.1, 0.2, 0.3):
-        top = gain_at(ranked=ranked, gains=gains, share=k)[0] / k
+        top = gain_at(ranked=ranked, scores=a - b * u, share=k)[0] / k
         assert top == pytest.approx(a - b * k / 2, abs=LINE_TOLERANCE)
 
 
@@ -78,12 +77,11 @@ def test_weights_count_like_copies_of_a_row():
 def test_each_replicate_may_have_its_own_share():
     rng = np.random.default_rng(5)
     scores, weights = rng.normal(size=30), rng.integers(0, 3, (30, 4)).astype(float)
-    ranked = rank_rows(ranking=rng.normal(size=30), weights=weights)
-    gains = block_gains(ranked=ranked, scores=scores)
+    ranked = rank_rows(ranking=rng.normal(size=30), weights=of_rows(weights))
     share = np.array([0.0, 0.25, 0.5, 1.0])
-    own = gain_at_own(ranked=ranked, gains=gains, share=share)
+    own = gain_at_own(ranked=ranked, scores=scores, share=share)
     for replicate, q in enumerate(share):
-        at = gain_at(ranked=ranked, gains=gains, share=q)[replicate]
+        at = gain_at(ranked=ranked, scores=scores, share=q)[replicate]
         assert own[replicate] == pytest.approx(at, abs=EXACT)
 
 

@@ -20,12 +20,12 @@ class HouseholdDraws:
     ----------
     code : int64 (n,)
         Position of each row's household in ``counts``.
-    counts : int32 (H, 1 + B)
+    counts : uint16 (H, 1 + B)
         Column 0 is the sample itself (all 1), the others are the bootstrap replicates.
     """
 
     code: IntArray
-    counts: np.typing.NDArray[np.int32]
+    counts: np.typing.NDArray[np.uint16]
 
     @property
     def n_households(self) -> int:
@@ -67,7 +67,7 @@ def household_draws(
             f"`groups` must hold at least {MIN_HOUSEHOLDS} households to be resampled, "
             f"found {size}."
         )
-    counts = np.ones((size, 1 + replicates), dtype=np.int32)
+    counts = np.ones((size, 1 + replicates), dtype=np.uint16)
     for replicate in range(replicates):
         drawn = rng.integers(0, size, size)
         counts[:, 1 + replicate] = np.bincount(drawn, minlength=size)

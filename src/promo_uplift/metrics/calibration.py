@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from scipy.stats import norm
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.effects.clustered import clustered_mean
+from promo_uplift.metrics.fold_dependence import group_factor
 from promo_uplift.metrics.folds import FoldRows
 
 
@@ -35,7 +37,7 @@ def calibration_slope(
     ----------
     Chernozhukov, Demirer, Duflo & Fernandez-Val (2025), Econometrica 93(4), arXiv:1712.04802.
     """
-    replicates = folds[0].weights.shape[1]
+    replicates = len(folds[0].part)
     if all(np.ptp(cate[part.rows]) == 0.0 for part in folds):
         return np.full(replicates, np.nan)
     covariance = np.zeros(replicates)
@@ -44,11 +46,11 @@ def calibration_slope(
         # shifting by the unweighted fold mean keeps the sums below from cancelling
         shifted = cate[part.rows] - cate[part.rows].mean()
         gamma = scores[part.rows]
-        total = part.weights.sum(axis=0)
-        safe = np.where(total > 0.0, total, 1.0)
-        first = shifted @ part.weights
-        covariance += (shifted * gamma) @ part.weights - first * (gamma @ part.weights) / safe
-        variance += shifted**2 @ part.weights - first**2 / safe
+        first, second, product, square = part.weights.sums(
+            np.stack([shifted, gamma, shifted * gamma, shifted**2])
+        )
+        covariance += product - first * second / part.weights.divisor
+        variance += square - first**2 / part.weights.divisor
     defined = variance > 0.0
     slope: FloatArray = np.where(defined, covariance / np.where(defined, variance, 1.0), np.nan)
     return slope
@@ -67,7 +69,9 @@ def group_effects(
 
     Groups are cut within each held-out fold by rank of the predicted effect (group ``n_groups``
     is predicted to respond most). Rows with the same prediction are spread over neighbouring
-    groups by their position, so a constant prediction gives groups that mean nothing.
+    groups by their position, so a constant prediction gives groups that mean nothing. Standard
+    errors hold that folds learn from each other (:func:`promo_uplift.metrics.fold_dependence.
+    group_factor`).
 
     Parameters
     ----------
@@ -111,6 +115,8 @@ def group_effects(
     for group in range(n_groups):
         rows = np.flatnonzero(member == group)
         mean = clustered_mean(values=scores[rows], groups=groups[rows])
+        factor = group_factor(low=group / n_groups, high=(group + 1) / n_groups)
+        mean = replace(mean, se=factor * mean.se)
         interval = mean.interval(level=level)
         table.append(
             {

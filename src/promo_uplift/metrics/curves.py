@@ -10,7 +10,7 @@ import pandas as pd
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import household_draws
 from promo_uplift.metrics.folds import fold_rows, validate_rankings, with_expected_random
-from promo_uplift.metrics.gain import block_gains, gain_curve, rank_rows
+from promo_uplift.metrics.gain import gain_curve, rank_rows
 
 
 def uplift_curves(
@@ -62,8 +62,7 @@ def uplift_curves(
         curve = np.zeros((len(shares), 1 + replicates))
         for part in folds:
             ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
-            gains = block_gains(ranked=ranked, scores=scores[part.rows])
-            curve += part.part * gain_curve(ranked=ranked, gains=gains, shares=shares)
+            curve += part.part * gain_curve(ranked=ranked, scores=scores[part.rows], shares=shares)
         low, high = np.quantile(curve[:, 1:], tails, axis=1)
         tables.append(
             pd.DataFrame(

@@ -15,6 +15,7 @@ import numpy as np
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import HouseholdDraws
+from promo_uplift.metrics.gain import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,15 @@ class FoldRows:
         Number of the fold.
     rows : int64 (m,)
         Positions of its rows.
-    weights : float64 (m, R)
-        Bootstrap weights of the rows; column 0 is the sample itself.
+    weights : Weights
+        Bootstrap weights of the rows; replicate 0 is the sample itself.
     part : float64 (R,)
         The fold's share of all weight: what it counts in an average over folds.
     """
 
     fold: int
     rows: IntArray
-    weights: FloatArray
+    weights: Weights
     part: FloatArray
 
 
@@ -44,11 +45,10 @@ def fold_rows(*, fold: IntArray, draws: HouseholdDraws) -> tuple[FoldRows, ...]:
     split = []
     for number in np.unique(fold):
         rows = np.flatnonzero(fold == number)
-        split.append((int(number), rows, draws.weights(rows)))
-    total = np.sum([weights.sum(axis=0) for _, _, weights in split], axis=0)
+        split.append((int(number), rows, Weights.of(code=draws.code[rows], counts=draws.counts)))
+    total = np.sum([weights.total for _, _, weights in split], axis=0)
     return tuple(
-        FoldRows(number, rows, weights, weights.sum(axis=0) / total)
-        for number, rows, weights in split
+        FoldRows(number, rows, weights, weights.total / total) for number, rows, weights in split
     )
 
 

@@ -1,4 +1,8 @@
-"""The gain curve and its areas, for one fold and many bootstrap replicates at once."""
+"""The gain curve and its areas, for one fold and many bootstrap replicates at once.
+
+One pass over the ranked rows serves all replicates, which lie next to each other in memory; a
+replicate's weights are looked up by household, so no array of rows times replicates is made.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,56 @@ from dataclasses import dataclass
 import numpy as np
 
 from promo_uplift.contracts.results import FloatArray, IntArray
+from promo_uplift.metrics import kernels
+from promo_uplift.metrics.kernels import CountArray
 
-#: Stands in for an empty share inside a logarithm; such shares carry no gain.
-EMPTY_SHARE = np.finfo(np.float64).tiny
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Bootstrap weights of the rows of one fold: those of their households.
 
-#: Replicates in one pass: keeps the working arrays of a fold inside the processor's cache.
-REPLICATES_AT_ONCE = 64
+    Attributes
+    ----------
+    code : int64 (m,)
+        Position of each row's household in ``counts``.
+    counts : uint16 (H, R)
+        How often each household occurs in each replicate; column 0 is the sample itself.
+    total : float64 (R,)
+        Sum of the rows' weights.
+    """
+
+    code: IntArray
+    counts: CountArray
+    total: FloatArray
+
+    @classmethod
+    def of(cls, *, code: IntArray, counts: CountArray) -> Weights:
+        """Weights of rows by the code of their household."""
+        return cls(code, counts, kernels.sums(np.ones((1, len(code))), code, counts)[0])
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Weighted sum of each row of ``values (q, m)`` in each replicate, ``(q, R)``."""
+        total: FloatArray = kernels.sums(
+            np.ascontiguousarray(values, dtype=np.float64), self.code, self.counts
+        )
+        return total
+
+    def means(self, values: FloatArray) -> FloatArray:
+        """Weighted mean of ``values (m,)`` in each replicate, ``(R,)``; 0 where nobody is drawn."""
+        mean: FloatArray = self.sums(values[np.newaxis, :])[0] / self.divisor
+        return mean
+
+    def only(self, replicates: IntArray) -> Weights:
+        """Return the weights of some replicates."""
+        if len(replicates) == self.counts.shape[1]:
+            return self
+        counts = np.ascontiguousarray(self.counts[:, replicates])
+        return Weights(self.code, counts, self.total[replicates])
+
+    @property
+    def divisor(self) -> FloatArray:
+        """The total, with 1 in place of 0."""
+        return np.where(self.total > 0.0, self.total, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,56 +74,45 @@ class RankedRows:
     ----------
     order : int64 (m,)
         Rows, highest ranking first.
-    starts : int64 (b,)
-        Position in ``order`` at which each block of equal rankings starts.
-    weights : float64 (m, R)
-        Weight of each row, in the order of ``order``, in each of ``R`` replicates.
-    total : float64 (R,)
-        Sum of the weights.
-    share : float64 (b + 1, R)
-        Share of the weight targeted before each block; the last row is 1.
+    starts : int64 (b + 1,)
+        Position in ``order`` at which each block of equal rankings starts, and ``m``.
+    weights : Weights
+        Of the rows, in the order of ``order``.
     """
 
     order: IntArray
     starts: IntArray
-    weights: FloatArray
-    total: FloatArray
-    share: FloatArray
+    weights: Weights
 
 
-def rank_rows(*, ranking: FloatArray, weights: FloatArray) -> RankedRows:
+def rank_rows(*, ranking: FloatArray, weights: Weights) -> RankedRows:
     """Order the rows of one fold by ``ranking``, highest first.
 
     Parameters
     ----------
     ranking : float64 (m,)
         Predicted effect, or any score: only its order matters.
-    weights : float64 (m, R)
-        Bootstrap weights of the rows.
+    weights : Weights
+        Of the rows.
     """
-    order = np.argsort(-ranking, kind="stable")
+    order = np.argsort(-ranking, kind="stable").astype(np.int64)
     ordered = ranking[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sorted_weights = weights[order]
-    total = sorted_weights.sum(axis=0)
-    blocks = _block_sums(sorted_weights, starts)
-    share = np.zeros((len(starts) + 1, weights.shape[1]))
-    np.cumsum(blocks, axis=0, out=share[1:])
-    share /= np.where(total > 0.0, total, 1.0)
-    return RankedRows(order.astype(np.int64), starts.astype(np.int64), sorted_weights, total, share)
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True]).astype(np.int64)
+    ranked = Weights(weights.code[order], weights.counts, weights.total)
+    return RankedRows(order, starts, ranked)
 
 
-def _block_sums(values: FloatArray, starts: IntArray) -> FloatArray:
-    if len(starts) == len(values):
-        return values
-    sums: FloatArray = np.add.reduceat(values, starts, axis=0)
-    return sums
+def _arguments(ranked: RankedRows, scores: FloatArray) -> tuple[np.ndarray, ...]:
+    values = np.ascontiguousarray(scores[ranked.order], dtype=np.float64)
+    return ranked.starts, ranked.weights.code, ranked.weights.counts, values
 
 
-def block_gains(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
-    r"""Gain of each block: :math:`\sum_{i \in b} w_i \Gamma_i / \sum_i w_i`, ``(b, R)``.
+def qini(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
+    r"""Area between the gain curve and its chord, :math:`\int_0^1 (Q(q) - q\,Q(1))\,dq`, ``(R,)``.
 
-    In the unit of ``scores`` per household of the whole fold.
+    USD per household. :math:`Q` is linear inside a block, so the integral is exact: a block that
+    spans the shares :math:`[a, b]` counts with :math:`1/2 - (a + b)/2`. The area under the curve
+    is this plus half of :func:`total_gain`.
 
     Parameters
     ----------
@@ -85,68 +121,55 @@ def block_gains(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
     scores : float64 (m,)
         Doubly robust scores (or money) of the rows, in their original order.
     """
-    gains = ranked.weights * scores[ranked.order, np.newaxis]
-    gains /= np.where(ranked.total > 0.0, ranked.total, 1.0)
-    return _block_sums(gains, ranked.starts)
-
-
-def auuc(*, ranked: RankedRows, gains: FloatArray) -> FloatArray:
-    r"""Area under the gain curve, :math:`\int_0^1 Q(q)\,dq`, USD per household, ``(R,)``.
-
-    :math:`Q` is linear inside a block, so the integral is exact: a block that spans the shares
-    :math:`[a, b]` counts with :math:`1 - (a + b)/2`.
-    """
-    middle = 0.5 * (ranked.share[:-1] + ranked.share[1:])
-    area: FloatArray = np.einsum("br,br->r", gains, 1.0 - middle)
+    area: FloatArray = kernels.qini(*_arguments(ranked, scores), ranked.weights.divisor)
     return area
 
 
-def autoc(*, ranked: RankedRows, gains: FloatArray) -> FloatArray:
+def autoc(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
     r"""Area under the targeting operator characteristic, USD per household, ``(R,)``.
 
     :math:`\int_0^1 (Q(q)/q - Q(1))\,dq` with the same piecewise linear :math:`Q`; a block on
     :math:`[a, b]` counts with :math:`1 - a \ln(b/a)/(b - a) - \ln b`. The published estimator
     takes a Riemann sum over ranks instead: the two differ by :math:`O(\log n / n)`.
 
+    Parameters
+    ----------
+    ranked, scores
+        As in :func:`qini`.
+
     References
     ----------
     Yadlowsky, Fleming, Shah, Brunskill & Wager (2025), JASA 120(549), arXiv:2111.07966.
     """
-    logs = np.log(np.maximum(ranked.share, EMPTY_SHARE))
-    before, after = ranked.share[:-1], ranked.share[1:]
-    width = after - before
-    kernel = before * (logs[1:] - logs[:-1])
-    kernel /= np.where(width > 0.0, width, 1.0)
-    area: FloatArray = np.einsum("br,br->r", gains, -kernel - logs[1:])
+    area: FloatArray = kernels.autoc(*_arguments(ranked, scores), ranked.weights.divisor)
     return area
 
 
-def gain_at(*, ranked: RankedRows, gains: FloatArray, share: float) -> FloatArray:
-    """Gain ``Q(share)`` of targeting the top ``share``, USD per household, ``(R,)``."""
-    before, after = ranked.share[:-1], ranked.share[1:]
-    width = after - before
-    part = np.clip((share - before) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
-    gain: FloatArray = np.einsum("br,br->r", gains, part)
-    return gain
+def total_gain(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
+    """Gain ``Q(1)`` of targeting all, USD per household, ``(R,)``."""
+    return ranked.weights.means(scores[ranked.order])
 
 
-def gain_curve(*, ranked: RankedRows, gains: FloatArray, shares: FloatArray) -> FloatArray:
-    """Gain ``Q`` at each of ``shares``, USD per household, ``(len(shares), R)``."""
-    targeted, gained = _by_replicate(ranked, gains)
-    curve = np.empty((len(shares), len(targeted)))
-    for replicate in range(len(targeted)):
-        curve[:, replicate] = np.interp(shares, targeted[replicate], gained[replicate])
+def gain_curve(*, ranked: RankedRows, scores: FloatArray, shares: FloatArray) -> FloatArray:
+    """Gain ``Q`` at each of ``shares``, ascending, USD per household, ``(len(shares), R)``."""
+    each = np.repeat(np.asarray(shares, dtype=np.float64)[:, np.newaxis], _replicates(ranked), 1)
+    curve: FloatArray = kernels.curve(*_arguments(ranked, scores), ranked.weights.divisor, each)
     return curve
 
 
-def gain_at_own(*, ranked: RankedRows, gains: FloatArray, share: FloatArray) -> FloatArray:
+def gain_at(*, ranked: RankedRows, scores: FloatArray, share: float) -> FloatArray:
+    """Gain ``Q(share)`` of targeting the top ``share``, USD per household, ``(R,)``."""
+    gain: FloatArray = gain_curve(ranked=ranked, scores=scores, shares=np.array([share]))[0]
+    return gain
+
+
+def gain_at_own(*, ranked: RankedRows, scores: FloatArray, share: FloatArray) -> FloatArray:
     """Gain ``Q`` at a share of its own for each replicate, USD per household, ``(R,)``."""
-    targeted, gained = _by_replicate(ranked, gains)
-    return np.array([np.interp(*each) for each in zip(share, targeted, gained, strict=True)])
+    each = np.ascontiguousarray(share, dtype=np.float64)[np.newaxis, :]
+    curve = kernels.curve(*_arguments(ranked, scores), ranked.weights.divisor, each)
+    gain: FloatArray = curve[0]
+    return gain
 
 
-def _by_replicate(ranked: RankedRows, gains: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Corners of each replicate's curve, contiguous for interpolation, ``(R, b + 1)`` each."""
-    gained = np.zeros((gains.shape[1], len(gains) + 1))
-    np.cumsum(np.ascontiguousarray(gains.T), axis=1, out=gained[:, 1:])
-    return np.ascontiguousarray(ranked.share.T), gained
+def _replicates(ranked: RankedRows) -> int:
+    return int(ranked.weights.counts.shape[1])

@@ -12,20 +12,21 @@ from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
 from promo_uplift.metrics.calibration import calibration_slope
+from promo_uplift.metrics.fold_dependence import (
+    AUUC_FACTOR,
+    QINI_FACTOR,
+    SLOPE_FACTOR,
+    autoc_factor,
+    group_factor,
+    widened,
+)
 from promo_uplift.metrics.folds import (
     FoldRows,
     fold_rows,
     validate_rankings,
     with_expected_random,
 )
-from promo_uplift.metrics.gain import (
-    REPLICATES_AT_ONCE,
-    autoc,
-    auuc,
-    block_gains,
-    gain_at,
-    rank_rows,
-)
+from promo_uplift.metrics.gain import autoc, gain_curve, qini, rank_rows, total_gain
 
 #: Rankings without a claim on an effect's size: every learner is compared with both, and their
 #: own calibration slope is undefined.
@@ -109,7 +110,8 @@ def ranking_metrics(
     Notes
     -----
     Scope: valid for observational data as far as the nuisances are; the interval is conditional on
-    nuisances and predictions, which the bootstrap does not fit again.
+    nuisances and predictions, which the bootstrap does not fit again. Folds learn from each other,
+    so the intervals of rankings are widened: :mod:`promo_uplift.metrics.fold_dependence`.
 
     References
     ----------
@@ -146,10 +148,20 @@ def ranking_metrics(
                 )
     mean = sum(_part_mean(scores, part) for part in folds)
     level = parameters.level
+    factors = _fold_dependence(uplift_shares=parameters.uplift_shares)
+    ranks = {
+        name: any(np.ptp(ranking[part.rows]) > 0.0 for part in folds)
+        for name, ranking in rankings.items()
+    }
     return RankingMetrics(
         figures={
             name: {
-                figure: percentile_interval(values=replicates, level=level)
+                figure: percentile_interval(
+                    values=widened(values=replicates, factor=factors[figure])
+                    if ranks[name] or "_minus_" in figure
+                    else replicates,
+                    level=level,
+                )
                 for figure, replicates in by_figure.items()
             }
             for name, by_figure in values.items()
@@ -162,10 +174,26 @@ def ranking_metrics(
     )
 
 
+def _fold_dependence(*, uplift_shares: Sequence[float]) -> dict[str, float]:
+    """Widening of each figure's interval; a ranking that ties everybody learned nothing."""
+    factors = {
+        "auuc": AUUC_FACTOR,
+        "qini": QINI_FACTOR,
+        "autoc": autoc_factor(),
+        "calibration_slope": SLOPE_FACTOR,
+    }
+    factors |= {
+        share_label(share): group_factor(low=1.0 - share, high=1.0) for share in uplift_shares
+    }
+    return factors | {
+        f"{figure}_minus_{baseline}": QINI_FACTOR
+        for figure in ("auuc", "qini")
+        for baseline in RANKING_BASELINES
+    }
+
+
 def _part_mean(scores: FloatArray, part: FoldRows) -> FloatArray:
-    total = part.weights.sum(axis=0)
-    mean: FloatArray = part.part * (scores[part.rows] @ part.weights)
-    return mean / np.where(total > 0.0, total, 1.0)
+    return part.part * part.weights.means(scores[part.rows])
 
 
 def ranking_replicates(
@@ -179,21 +207,19 @@ def ranking_replicates(
 
     USD per household; see :func:`ranking_metrics` for the definitions.
     """
-    replicates = folds[0].weights.shape[1]
     names = ["auuc", "qini", "autoc", *(share_label(share) for share in uplift_shares)]
-    sums = {name: np.zeros(replicates) for name in names}
+    sums = {name: np.zeros(len(folds[0].part)) for name in names}
+    order = np.argsort(uplift_shares)
+    shares = np.asarray(uplift_shares)[order]
     for part in folds:
-        gamma, rows_ranking = scores[part.rows], ranking[part.rows]
-        for first in range(0, replicates, REPLICATES_AT_ONCE):
-            some = slice(first, first + REPLICATES_AT_ONCE)
-            fold_part = part.part[some]
-            ranked = rank_rows(ranking=rows_ranking, weights=part.weights[:, some])
-            gains = block_gains(ranked=ranked, scores=gamma)
-            area = auuc(ranked=ranked, gains=gains)
-            sums["auuc"][some] += fold_part * area
-            sums["qini"][some] += fold_part * (area - 0.5 * gains.sum(axis=0))
-            sums["autoc"][some] += fold_part * autoc(ranked=ranked, gains=gains)
-            for share in uplift_shares:
-                top = gain_at(ranked=ranked, gains=gains, share=share) / share
-                sums[share_label(share)][some] += fold_part * top
+        gamma = scores[part.rows]
+        ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
+        area = qini(ranked=ranked, scores=gamma)
+        half = 0.5 * total_gain(ranked=ranked, scores=gamma)
+        sums["auuc"] += part.part * (area + half)
+        sums["qini"] += part.part * area
+        sums["autoc"] += part.part * autoc(ranked=ranked, scores=gamma)
+        curve = gain_curve(ranked=ranked, scores=gamma, shares=shares)
+        for share, gain in zip(shares, curve, strict=True):
+            sums[share_label(float(share))] += part.part * gain / share
     return sums

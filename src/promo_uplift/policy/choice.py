@@ -9,12 +9,7 @@ import numpy as np
 
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.folds import FoldRows
-from promo_uplift.metrics.gain import (
-    REPLICATES_AT_ONCE,
-    block_gains,
-    gain_curve,
-    rank_rows,
-)
+from promo_uplift.metrics.gain import gain_curve, rank_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ def lowest_loss(
 ) -> IntArray:
     """Position of the learner with the lowest mean loss over ``folds``, in each replicate."""
     stacked = np.stack([values[:, column] for values in losses.values()])
-    total: FloatArray = np.sum([stacked[:, part.rows] @ part.weights for part in folds], axis=0)
+    total: FloatArray = np.sum([part.weights.sums(stacked[:, part.rows]) for part in folds], axis=0)
     lowest: IntArray = np.argmin(total, axis=0).astype(np.int64)
     return lowest
 
@@ -82,13 +77,8 @@ def profit_curves(
     curve = np.zeros((len(shares), len(replicates)))
     total = np.zeros(len(replicates))
     for part in folds:
-        rows_profit, rows_ranking = profit[part.rows], ranking[part.rows]
-        for first in range(0, len(replicates), REPLICATES_AT_ONCE):
-            some = slice(first, first + REPLICATES_AT_ONCE)
-            columns = replicates[some]
-            ranked = rank_rows(ranking=rows_ranking, weights=part.weights[:, columns])
-            gains = block_gains(ranked=ranked, scores=rows_profit)
-            weight = part.part[columns]
-            curve[:, some] += weight * gain_curve(ranked=ranked, gains=gains, shares=shares)
-            total[some] += weight
+        ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights.only(replicates))
+        weight = part.part[replicates]
+        curve += weight * gain_curve(ranked=ranked, scores=profit[part.rows], shares=shares)
+        total += weight
     return curve / total

@@ -131,7 +131,7 @@ def profit_usd(
     *, outcome_usd: FloatArray, cost_usd: FloatArray, parameters: PolicyParameters
 ) -> FloatArray:
     """Profit, USD per household: margin on the incremental outcome less cost."""
-    return parameters.margin_rate * outcome_usd - cost_usd
+    return parameters.margin_per_unit * outcome_usd - cost_usd
 
 
 def expected_profit(
@@ -177,7 +177,7 @@ def break_even_cate(*, redemption: FloatArray, parameters: PolicyParameters) -> 
     cost = parameters.contact_cost_usd + parameters.redemption_cost_usd * redemption
     if parameters.margin_rate == 0.0:
         return np.full(len(redemption), np.inf)
-    threshold: FloatArray = cost / parameters.margin_rate
+    threshold: FloatArray = cost / parameters.margin_per_unit
     return threshold
 
 
@@ -185,6 +185,7 @@ def assumption_columns(parameters: PolicyParameters) -> dict[str, float | bool]:
     """Money that a table rests on, as columns that travel with it."""
     return {
         "margin_rate": parameters.margin_rate,
+        "outcome_value_usd": parameters.outcome_value_usd,
         "contact_cost_usd": parameters.contact_cost_usd,
         "redemption_cost_usd": parameters.redemption_cost_usd,
         "values_are_assumptions": parameters.values_are_assumptions,

@@ -12,7 +12,7 @@ import pandas as pd
 from promo_uplift.contracts.errors import IntervalNotOffered, ScoringError
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
-from promo_uplift.contracts.results import FloatArray
+from promo_uplift.contracts.results import BoolArray, CovariateEncoder, FloatArray
 from promo_uplift.policy.support import (
     IN_SUPPORT,
     SupportRanges,
@@ -64,6 +64,8 @@ class ScoringModel:
         Effect from which on a household is in the chosen share; infinite = nobody.
     level : float
         Confidence level of the interval.
+    encoder : CovariateEncoder or None
+        Turns rows of the user's table into the covariates; None where they come as covariates.
     """
 
     learner: Learner
@@ -75,6 +77,7 @@ class ScoringModel:
     verdict_name: VerdictName
     cate_threshold_usd: float
     level: float
+    encoder: CovariateEncoder | None = None
 
     def score(self, households: pd.DataFrame) -> pd.DataFrame:
         """Effect, interval, expected profit and decision for each household, ``(m, 6)``.
@@ -82,26 +85,27 @@ class ScoringModel:
         Parameters
         ----------
         households : DataFrame (m, >= p)
-            The covariates by name, numeric, NaN where missing; other columns are ignored.
+            The covariates by name, numeric, NaN where missing, or the columns of the user's table
+            where there is an encoder; other columns are ignored.
 
         Returns
         -------
         DataFrame
             ``cate_usd, ci_low_usd, ci_high_usd`` (USD per household over the outcome window),
             ``expected_profit_usd`` (USD per contacted household), ``in_support``, ``recommend``,
-            with the index of ``households``. Where a covariate lies outside the training range
-            the four figures are NaN: an effect there would be a guess. Where only the propensity
-            is outside its overlap they are given, marked by ``in_support`` False. The interval is
-            NaN where the learner offers none.
+            with the index of ``households``. Where a covariate lies outside the training range, or
+            a category was never seen in training, the four figures are NaN: an effect there would
+            be a guess. Where only the propensity is outside its overlap they are given, marked by
+            ``in_support`` False. The interval is NaN where the learner offers none.
 
         Raises
         ------
         ScoringError
             If a covariate is missing or not numeric, or a name occurs twice.
         """
-        covariates = self._covariates(households)
+        covariates, is_known = self._encoded(households)
         reasons = covariates_inside(ranges=self.ranges, covariates=covariates)
-        inside = np.array([reason == IN_SUPPORT for reason in reasons], dtype=np.bool_)
+        inside = is_known & np.array([reason == IN_SUPPORT for reason in reasons], dtype=np.bool_)
         figures = np.full((len(covariates), len(FIGURES)), np.nan)
         in_support = np.zeros(len(covariates), dtype=np.bool_)
         recommend = np.zeros(len(covariates), dtype=np.bool_)
@@ -125,6 +129,12 @@ class ScoringModel:
         return pd.DataFrame(figures, columns=list(FIGURES), index=households.index).assign(
             in_support=in_support, recommend=recommend
         )
+
+    def _encoded(self, households: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
+        if self.encoder is None:
+            return self._covariates(households), np.ones(len(households), dtype=np.bool_)
+        covariates, is_known = self.encoder.encode(households)
+        return self._covariates(covariates), is_known
 
     def _predict(self, covariates: pd.DataFrame) -> HouseholdPredictions:
         return HouseholdPredictions(

@@ -23,13 +23,17 @@ REASONS: dict[str, str] = {
     "outside_support": "The training data hold too few comparable households in both arms.",
     "below_break_even": "The predicted effect does not pay for the contact.",
     "below_share_threshold": "The predicted effect is outside the share that was chosen.",
+    "targeted_without_interval": (
+        "In the chosen share; the case rests on the group: no interval of a single household is "
+        "offered."
+    ),
     "targeted_interval_includes_break_even": (
         "In the chosen share; this household's own interval includes break-even, so the case "
         "rests on the group, not on this household."
     ),
     "targeted": "In the chosen share; even the low end of the interval pays for the contact.",
 }
-TARGETED = ("targeted", "targeted_interval_includes_break_even")
+TARGETED = ("targeted", "targeted_without_interval", "targeted_interval_includes_break_even")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ def recommendation(
     )
     pays = profit > 0.0
     withheld = np.full(len(profit), verdict_name != PUBLISH)
-    rules = [withheld, ~in_support, ~pays, ~in_top_share, ~surely]
+    unbounded = np.isnan(predictions.interval[:, 0])
+    rules = [withheld, ~in_support, ~pays, ~in_top_share, unbounded, ~surely]
     reason = np.select(rules, list(REASONS)[: len(rules)], default="targeted")
     return Recommendation(
         expected_profit_usd=profit,
@@ -186,8 +191,10 @@ def targeting_list(
         parameters=parameters,
         verdict_name=verdict_name,
     )
+    ids = {} if data.row is None else {"row": data.row}
     table = pd.DataFrame(
         {
+            **ids,
             HOUSEHOLD_ID: data.groups,
             CAMPAIGN_ID: data.campaign,
             "cate_usd": cate,

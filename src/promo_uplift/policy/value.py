@@ -12,7 +12,7 @@ from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
 from promo_uplift.metrics.folds import FoldRows, fold_rows
-from promo_uplift.metrics.gain import block_gains, gain_at_own, rank_rows
+from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.policy.choice import Choice, lowest_loss, profit_curves
 from promo_uplift.policy.money import PolicyScores
 
@@ -287,39 +287,34 @@ def _pick(
             replicates=where,
         )
         share = shares[np.argmax(curve, axis=0)]
-        ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights[:, where])
+        ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights.only(where))
         value.share[where] = share
         for target, source in (
             (value.profit, scores.profit),
             (value.outcome, scores.outcome),
             (value.cost, scores.cost),
         ):
-            gains = block_gains(ranked=ranked, scores=source[part.rows, part.fold])
-            target[where] = gain_at_own(ranked=ranked, gains=gains, share=share)
+            target[where] = gain_at_own(
+                ranked=ranked, scores=source[part.rows, part.fold], share=share
+            )
     return value
-
-
-def _mean(values: FloatArray, part: FoldRows) -> FloatArray:
-    total = part.weights.sum(axis=0)
-    mean: FloatArray = (values @ part.weights) / np.where(total > 0.0, total, 1.0)
-    return mean
 
 
 def _everyone(scores: PolicyScores, part: FoldRows) -> _Replicates:
     return _Replicates(
-        np.ones(part.weights.shape[1]),
-        _mean(scores.profit[part.rows, part.fold], part),
-        _mean(scores.outcome[part.rows, part.fold], part),
-        _mean(scores.cost[part.rows, part.fold], part),
+        np.ones(len(part.part)),
+        part.weights.means(scores.profit[part.rows, part.fold]),
+        part.weights.means(scores.outcome[part.rows, part.fold]),
+        part.weights.means(scores.cost[part.rows, part.fold]),
     )
 
 
 def _current(scores: PolicyScores, part: FoldRows) -> _Replicates:
     return _Replicates(
-        _mean(scores.current_share[part.rows], part),
-        _mean(scores.current_profit[part.rows], part),
-        _mean(scores.current_outcome[part.rows], part),
-        _mean(scores.current_cost[part.rows], part),
+        part.weights.means(scores.current_share[part.rows]),
+        part.weights.means(scores.current_profit[part.rows]),
+        part.weights.means(scores.current_outcome[part.rows]),
+        part.weights.means(scores.current_cost[part.rows]),
     )
 
 

@@ -1,0 +1,127 @@
+"""Compiled passes over ranked rows: rows outside, replicates inside, next to each other in memory.
+
+``starts (b + 1,)`` cuts the ``m`` rows, best first, into blocks of tied rows; ``code (m,)`` is the
+position of a row's household in ``counts (H, R)``; ``total (R,)`` the rows' weight.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from promo_uplift.contracts.results import FloatArray, IntArray
+
+CountArray = np.typing.NDArray[np.uint16]
+
+
+@njit(cache=True)
+def sums(values: FloatArray, code: IntArray, counts: CountArray) -> FloatArray:
+    """Weighted sum of each row of ``values (q, m)`` in each replicate, ``(q, R)``."""
+    n_values, n_rows = values.shape
+    total = np.zeros((n_values, counts.shape[1]))
+    for row in range(n_rows):
+        weight = counts[code[row]]
+        for which in range(n_values):
+            value = values[which, row]
+            for replicate in range(len(weight)):
+                total[which, replicate] += weight[replicate] * value
+    return total
+
+
+@njit(cache=True)
+def qini(
+    starts: IntArray, code: IntArray, counts: CountArray, scores: FloatArray, total: FloatArray
+) -> FloatArray:
+    """Area between the gain curve and its chord in each replicate, ``(R,)``."""
+    replicates = counts.shape[1]
+    before, width = np.zeros(replicates), np.zeros(replicates)
+    gain, area = np.zeros(replicates), np.zeros(replicates)
+    for block in range(len(starts) - 1):
+        first, end = starts[block], starts[block + 1]
+        if end - first == 1:
+            weight, score = counts[code[first]], scores[first]
+            for r in range(replicates):
+                w = float(weight[r])
+                area[r] += w * score * (total[r] - 2.0 * before[r] - w)
+                before[r] += w
+            continue
+        width[:], gain[:] = 0.0, 0.0
+        for row in range(first, end):
+            weight, score = counts[code[row]], scores[row]
+            for r in range(replicates):
+                w = float(weight[r])
+                width[r] += w
+                gain[r] += w * score
+        for r in range(replicates):
+            area[r] += gain[r] * (total[r] - 2.0 * before[r] - width[r])
+            before[r] += width[r]
+    return area / (2.0 * total * total)
+
+
+@njit(cache=True)
+def autoc(
+    starts: IntArray, code: IntArray, counts: CountArray, scores: FloatArray, total: FloatArray
+) -> FloatArray:
+    """Area under the targeting operator characteristic of each replicate, ``(R,)``."""
+    replicates = counts.shape[1]
+    before, area = np.zeros(replicates), np.zeros(replicates)
+    width, gain = np.zeros(replicates), np.zeros(replicates)
+    log_before = np.zeros(replicates)
+    for block in range(len(starts) - 1):
+        width[:], gain[:] = 0.0, 0.0
+        for row in range(starts[block], starts[block + 1]):
+            weight, score = counts[code[row]], scores[row]
+            for r in range(replicates):
+                w = float(weight[r])
+                width[r] += w
+                gain[r] += w * score
+        for r in range(replicates):
+            if width[r] > 0.0:
+                a, b = before[r], before[r] + width[r]
+                log_after = np.log(b / total[r])
+                kernel = -log_after
+                if a > 0.0:
+                    kernel -= a * (log_after - log_before[r]) / width[r]
+                area[r] += gain[r] * kernel
+                before[r] = b
+                log_before[r] = log_after
+    return area / total
+
+
+@njit(cache=True)
+def curve(
+    starts: IntArray,
+    code: IntArray,
+    counts: CountArray,
+    scores: FloatArray,
+    total: FloatArray,
+    shares: FloatArray,
+) -> FloatArray:
+    """Gain at ``shares (S, R)``, ascending in each replicate, ``(S, R)``."""
+    replicates, n_shares = counts.shape[1], len(shares)
+    before, gained = np.zeros(replicates), np.zeros(replicates)
+    width, gain = np.zeros(replicates), np.zeros(replicates)
+    due = np.zeros(replicates, dtype=np.int64)
+    gains = np.zeros((n_shares, replicates))
+    for block in range(len(starts) - 1):
+        width[:], gain[:] = 0.0, 0.0
+        for row in range(starts[block], starts[block + 1]):
+            weight, score = counts[code[row]], scores[row]
+            for r in range(replicates):
+                w = float(weight[r])
+                width[r] += w
+                gain[r] += w * score
+        for r in range(replicates):
+            if width[r] > 0.0:
+                after = before[r] + width[r]
+                while due[r] < n_shares and shares[due[r], r] * total[r] < after:
+                    part = max(shares[due[r], r] * total[r] - before[r], 0.0) / width[r]
+                    gains[due[r], r] = gained[r] + part * gain[r]
+                    due[r] += 1
+                before[r] = after
+                gained[r] += gain[r]
+    for r in range(replicates):
+        while due[r] < n_shares:
+            gains[due[r], r] = gained[r]
+            due[r] += 1
+    return gains / total
