@@ -1,4 +1,20 @@
 """From raw grocery transactions to a promotion-targeting decision that can be defended."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from promo_uplift.door import analyse
+
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+__all__ = ["__version__", "analyse"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the library's call when it is asked for: Kedro sets its environment first."""
+    if name == "analyse":
+        from promo_uplift.door import analyse  # noqa: PLC0415
+
+        return analyse
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

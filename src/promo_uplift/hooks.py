@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import subprocess
 import time
@@ -24,6 +25,8 @@ from promo_uplift.contracts.parameters import CheckParameters, EstimationParamet
 VERDICT_TEXT = "verdict_text"
 #: What a tracking store takes at once.
 PARAMETERS_PER_BATCH = 100
+#: Tells the registry, which Kedro calls without arguments, the environment of the run.
+DOOR = "PROMO_UPLIFT_ENVIRONMENT"
 logger = logging.getLogger(__name__)
 
 
@@ -120,6 +123,13 @@ class RunContextHooks:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._started: dict[str, float] = {}
         self._parameters: dict[str, Any] = {}
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Let the environment choose the door through which data comes, before pipelines load."""
+        if os.environ.get(DOOR) != context.env:
+            os.environ[DOOR] = context.env
+            pipelines.configure(f"{__package__}.pipeline_registry")
 
     @hook_impl
     def after_catalog_created(self, parameters: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from promo_uplift.contracts.errors import CheckError
-from promo_uplift.contracts.parameters import CheckParameters, VerdictName
-from promo_uplift.effects import OverlapSummary, PlaceboEffect
+from promo_uplift.contracts.parameters import CheckParameters, VerdictName, WordingParameters
+from promo_uplift.effects import LotteryTest, OverlapSummary, PlaceboEffect
 from promo_uplift.metrics import RankingMetrics
 from promo_uplift.policy import PolicyEvaluation
 
@@ -46,8 +46,10 @@ class Evidence:
 
     Attributes
     ----------
-    windows : WindowAudit
-        Audit of the covariate windows.
+    windows : WindowAudit or None
+        Audit of the covariate windows; None where covariates came as they are.
+    lottery : LotteryTest or None
+        Arms against the stated propensity of an experiment; None where nobody drew lots.
     overlap : OverlapSummary
         Overlap of the arms.
     placebo : PlaceboEffect or None
@@ -56,13 +58,20 @@ class Evidence:
         Ranking figures of all learners.
     policy : PolicyEvaluation
         Value of the chosen policy; names the champion.
+    is_money_stated : bool
+        Whether costs were given, so that a policy can pay.
+    wording : WordingParameters
+        Words of the sentences.
     """
 
-    windows: WindowAudit
+    windows: WindowAudit | None
+    lottery: LotteryTest | None
     overlap: OverlapSummary
     placebo: PlaceboEffect | None
     ranking: RankingMetrics
     policy: PolicyEvaluation
+    is_money_stated: bool
+    wording: WordingParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,8 @@ class CheckResult:
         The finding for a reader.
     allows : str
         Best verdict that this outcome allows.
+    applies : bool
+        False: the check has nothing to look at here; it neither passed nor failed.
     """
 
     code: str
@@ -95,6 +106,12 @@ class CheckResult:
     passed: bool
     sentence: str
     allows: VerdictName
+    applies: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether the rule was looked at and does not hold."""
+        return self.applies and not self.passed
 
 
 Check = Callable[[Evidence, CheckParameters], CheckResult]
@@ -114,3 +131,18 @@ def allowed(*, code: str, passed: bool, on_fail: Mapping[str, VerdictName]) -> V
             f"{sorted(on_fail)}. Add `{code}: <one of {', '.join(SEVERITY)}>`."
         )
     return "publish" if passed else on_fail[code]
+
+
+def not_applicable(*, code: str, title: str, rule: str, sentence: str) -> CheckResult:
+    """Outcome of a check that has nothing to look at: it allows everything and is said aloud."""
+    return CheckResult(
+        code=code,
+        title=title,
+        rule=rule,
+        value=float("nan"),
+        threshold=float("nan"),
+        passed=False,
+        sentence=sentence,
+        allows="publish",
+        applies=False,
+    )

@@ -10,16 +10,16 @@ CODE = "PU-OVERLAP"
 
 def check_overlap(evidence: Evidence, parameters: CheckParameters) -> CheckResult:
     """Share of rows with a propensity inside the overlap; far too few refuse everything."""
-    share = evidence.overlap.overlap_share
+    words, share = evidence.wording, evidence.overlap.overlap_share
     passed = share >= parameters.min_overlap_share
     allows: VerdictName = allowed(code=CODE, passed=passed, on_fail=parameters.on_fail)
     if share < parameters.refuse_overlap_share:
         allows = "refuse"
     return CheckResult(
         code=CODE,
-        title="Mailed and others are comparable",
+        title="The arms are comparable",
         rule=(
-            f"share with a chance of the mailing in [{evidence.overlap.low:g}, "
+            f"share with a chance of the treatment in [{evidence.overlap.low:g}, "
             f"{evidence.overlap.high:g}] >= {parameters.min_overlap_share:g} "
             f"(below {parameters.refuse_overlap_share:g}: refuse)"
         ),
@@ -27,7 +27,8 @@ def check_overlap(evidence: Evidence, parameters: CheckParameters) -> CheckResul
         threshold=parameters.min_overlap_share,
         passed=passed,
         sentence=(
-            f"{share:.0%} of households could as well have been mailed as left out; "
+            f"{share:.0%} of {words.subjects} could as well have been {words.treated} as left "
+            "out; "
             f"{parameters.min_overlap_share:.0%} are required."
         ),
         allows=allows,

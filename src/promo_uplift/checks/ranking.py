@@ -26,8 +26,7 @@ def check_ranking(evidence: Evidence, parameters: CheckParameters) -> CheckResul
     worst = min(gain.ci_low for gain in gains.values())
     passed = worst > 0.0
     found = ", ".join(
-        f"{gain.estimate:+.2f} USD ({gain.ci_low:+.2f} to {gain.ci_high:+.2f}) over {name}"
-        for name, gain in gains.items()
+        f"{evidence.wording.interval(gain)} over {name}" for name, gain in gains.items()
     )
     return CheckResult(
         code=CODE,

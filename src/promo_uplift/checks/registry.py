@@ -6,13 +6,23 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from promo_uplift.checks import clipping, overlap, placebo, policy, ranking, separation, windows
+from promo_uplift.checks import (
+    clipping,
+    lottery,
+    overlap,
+    placebo,
+    policy,
+    ranking,
+    separation,
+    windows,
+)
 from promo_uplift.checks.evidence import Check, CheckResult, Evidence
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import CheckParameters
 
 CHECKS: dict[str, Check] = {
     windows.CODE: windows.check_windows,
+    lottery.CODE: lottery.check_lottery,
     overlap.CODE: overlap.check_overlap,
     separation.CODE: separation.check_separation,
     clipping.CODE: clipping.check_clipping,
@@ -22,7 +32,7 @@ CHECKS: dict[str, Check] = {
 }
 
 #: Checks of the comparison itself: without them not even an average effect is to be believed.
-DESIGN = (windows.CODE, overlap.CODE, separation.CODE, clipping.CODE, placebo.CODE)
+DESIGN = (windows.CODE, lottery.CODE, overlap.CODE, separation.CODE, clipping.CODE, placebo.CODE)
 
 
 def validate_check_parameters(parameters: CheckParameters) -> None:
@@ -55,8 +65,23 @@ def run_checks(*, evidence: Evidence, parameters: CheckParameters) -> tuple[Chec
 
 
 def checks_table(results: Sequence[CheckResult]) -> pd.DataFrame:
-    """One row per check: ``code, title, rule, value, threshold, passed, allows, sentence``."""
-    columns = ["code", "title", "rule", "value", "threshold", "passed", "allows", "sentence"]
-    return pd.DataFrame(
-        [{name: getattr(result, name) for name in columns} for result in results], columns=columns
-    )
+    """One row per check: ``code, title, rule, value, threshold, outcome, allows, sentence``.
+
+    ``outcome`` is ``passed``, ``failed`` or ``not applicable``.
+    """
+    columns = ["code", "title", "rule", "value", "threshold", "outcome", "allows", "sentence"]
+    return pd.DataFrame([_row(result) for result in results], columns=columns)
+
+
+def _row(result: CheckResult) -> dict[str, object]:
+    outcome = "passed" if result.passed else "failed" if result.applies else "not applicable"
+    return {
+        "code": result.code,
+        "title": result.title,
+        "rule": result.rule,
+        "value": result.value,
+        "threshold": result.threshold,
+        "outcome": outcome,
+        "allows": result.allows,
+        "sentence": result.sentence,
+    }

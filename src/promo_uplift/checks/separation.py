@@ -14,13 +14,14 @@ def check_separation(evidence: Evidence, parameters: CheckParameters) -> CheckRe
     passed = auc <= parameters.max_propensity_auc
     return CheckResult(
         code=CODE,
-        title="Who was mailed is not foretold",
+        title="Who was treated is not foretold",
         rule=f"held-out AUC of the propensity <= {parameters.max_propensity_auc:g}",
         value=auc,
         threshold=parameters.max_propensity_auc,
         passed=passed,
         sentence=(
-            f"Past shopping foretells who was mailed with an AUC of {auc:.2f} (0.5 is a coin); "
+            f"The covariates foretell who was {evidence.wording.treated} with an AUC of {auc:.2f} "
+            "(0.5 is a coin); "
             f"at most {parameters.max_propensity_auc:.2f} is accepted."
         ),
         allows=allowed(code=CODE, passed=passed, on_fail=parameters.on_fail),

@@ -10,13 +10,19 @@ from typing import Literal
 from promo_uplift.checks.evidence import SEVERITY, CheckResult
 from promo_uplift.checks.registry import DESIGN
 from promo_uplift.contracts.errors import CheckError
-from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
+from promo_uplift.contracts.parameters import (
+    PolicyParameters,
+    VerdictName,
+    WordingParameters,
+)
 from promo_uplift.contracts.results import Interval
 from promo_uplift.effects import ClusteredMean, ManskiBounds, minimum_detectable_effect
 from promo_uplift.policy import PolicyEvaluation, households_per_arm
 from promo_uplift.policy.money import break_even_effect
 
-Action = Literal["target", "mail_all", "mail_none", "experiment", "stop"]
+Action = Literal[
+    "target", "mail_all", "mail_none", "use_effects", "use_average", "experiment", "stop"
+]
 
 HEADLINES: dict[VerdictName, str] = {
     "publish": "the targeting list may be used",
@@ -24,6 +30,15 @@ HEADLINES: dict[VerdictName, str] = {
     "experiment_needed": "this data does not support targeting, do not use the list",
     "refuse": "no effect can be estimated from this data",
 }
+#: Without a stated cost a verdict is about effects, and no list follows from it.
+HEADLINES_OF_EFFECTS: dict[VerdictName, str] = {
+    "publish": "effects and ranking may be used; state a cost to get a decision",
+    "bounds_only": "report bounds, not effects",
+    "experiment_needed": "this data does not support these effects or their ranking",
+    "refuse": "no effect can be estimated from this data",
+}
+#: The comparison is sound, and only the ranking fails.
+HEADLINE_OF_AVERAGE = "the average effect may be used, the ranking may not"
 INDENT = "    "
 HANGING = "      "
 
@@ -43,8 +58,6 @@ class VerdictFacts:
         test analysed with those covariates has to beat.
     redemption_rate : float
         Mean P(redeems | mailed).
-    outcome_days : int
-        Length of the outcome window.
     level, power : float
         Of intervals, and of what could have been shown.
     """
@@ -53,7 +66,6 @@ class VerdictFacts:
     bounds: ManskiBounds
     residual_sd_usd: float
     redemption_rate: float
-    outcome_days: int
     level: float
     power: float
 
@@ -67,7 +79,8 @@ class Verdict:
     name : str
         ``publish``, ``bounds_only``, ``experiment_needed`` or ``refuse``.
     action : str
-        ``target``, ``mail_all``, ``mail_none``, ``experiment`` or ``stop``.
+        ``target``, ``mail_all``, ``mail_none``, ``experiment`` or ``stop``; where no cost was
+        stated ``use_effects``, ``use_average``, ``experiment`` or ``stop``.
     headline, advice : str
         The verdict and what to do, in plain words.
     reasons : tuple of str
@@ -76,14 +89,16 @@ class Verdict:
         Their findings.
     figures : tuple of str
         Effect, bounds, smallest detectable effect, break-even, size of the A/B test, money.
-    passed : tuple of str
-        Codes of the checks that passed.
+    passed, not_applicable : tuple of str
+        Codes of the checks that passed, and of those that had nothing to look at.
     effect_usd : Interval
         Average effect of the mailing, USD per household.
     mde_usd, break_even_usd : float
-        Smallest effect that the data could have shown; effect at which a mailing pays.
+        Smallest effect that the data could have shown; effect at which the treatment pays (NaN
+        where no cost was stated).
     households_per_arm : int or None
-        Of the A/B test that would find the break-even effect; None if there is none.
+        Of the A/B test that would find the break-even effect, or the MDE where no cost was
+        stated; None if there is none.
     """
 
     name: VerdictName
@@ -94,6 +109,7 @@ class Verdict:
     sentences: tuple[str, ...]
     figures: tuple[str, ...]
     passed: tuple[str, ...]
+    not_applicable: tuple[str, ...]
     effect_usd: Interval
     mde_usd: float
     break_even_usd: float
@@ -106,6 +122,7 @@ def verdict(
     policy: PolicyEvaluation,
     facts: VerdictFacts,
     parameters: PolicyParameters,
+    wording: WordingParameters,
 ) -> Verdict:
     """Worst verdict that the checks allow, with reasons and advice (figures in USD).
 
@@ -123,6 +140,8 @@ def verdict(
         What the verdict explains itself with.
     parameters : PolicyParameters
         The money assumed.
+    wording : WordingParameters
+        Words of the sentences.
 
     Raises
     ------
@@ -132,23 +151,33 @@ def verdict(
     if not results:
         raise CheckError("`results` must hold at least one check, got none.")
     name = max((result.allows for result in results), key=SEVERITY.index)
-    failed = tuple(result for result in results if not result.passed)
-    break_even = break_even_effect(redemption_rate=facts.redemption_rate, parameters=parameters)
-    per_arm = households_per_arm(
-        effect_usd=break_even, sd_usd=facts.residual_sd_usd, level=facts.level, power=facts.power
-    )
+    failed = tuple(result for result in results if result.failed)
     mde = minimum_detectable_effect(se=facts.effect.se, level=facts.level, power=facts.power)
-    action = _action(name, failed, policy)
+    break_even = (
+        break_even_effect(redemption_rate=facts.redemption_rate, parameters=parameters)
+        if parameters.are_stated
+        else float("nan")
+    )
+    worth_finding = break_even if parameters.are_stated else mde
+    per_arm = households_per_arm(
+        effect_usd=worth_finding,
+        sd_usd=facts.residual_sd_usd,
+        level=facts.level,
+        power=facts.power,
+    )
+    action = _action(name, failed, policy, parameters)
     effect = facts.effect.interval(level=facts.level)
+    spoken = _Spoken(facts, effect, mde, break_even, per_arm, policy, parameters, wording)
     return Verdict(
         name=name,
         action=action,
-        headline=HEADLINES[name],
-        advice=_advice(action, policy, per_arm),
+        headline=_headline(name, action, parameters),
+        advice=spoken.advice(action),
         reasons=tuple(result.code for result in failed),
         sentences=tuple(result.sentence for result in failed),
-        figures=_figures(facts, effect, mde, break_even, per_arm, policy, parameters),
+        figures=spoken.figures(),
         passed=tuple(result.code for result in results if result.passed),
+        not_applicable=tuple(result.code for result in results if not result.applies),
         effect_usd=effect,
         mde_usd=mde,
         break_even_usd=break_even,
@@ -156,80 +185,123 @@ def verdict(
     )
 
 
-def _action(name: VerdictName, failed: Sequence[CheckResult], policy: PolicyEvaluation) -> Action:
+def _action(
+    name: VerdictName,
+    failed: Sequence[CheckResult],
+    policy: PolicyEvaluation,
+    parameters: PolicyParameters,
+) -> Action:
     if name == "publish":
-        return "target"
+        return "target" if parameters.are_stated else "use_effects"
     if name == "refuse":
         return "stop"
     everyone = policy.baselines["all"].profit_usd
-    if not any(result.code in DESIGN for result in failed):
-        if everyone.ci_low > 0.0:
-            return "mail_all"
-        if everyone.ci_high < 0.0:
-            return "mail_none"
-    return "experiment"
+    if any(result.code in DESIGN for result in failed):
+        return "experiment"
+    if not parameters.are_stated:
+        return "use_average"
+    if everyone.ci_low > 0.0:
+        return "mail_all"
+    return "mail_none" if everyone.ci_high < 0.0 else "experiment"
 
 
-def _advice(action: Action, policy: PolicyEvaluation, per_arm: int | None) -> str:
-    everyone = policy.baselines["all"].profit_usd
-    size = "" if per_arm is None else f" with {per_arm:,} households in each arm"
-    if action == "target":
-        share = policy.roi_optimal_share
-        return (
-            f"Mail the top {share.estimate:.0%} of households ({share.ci_low:.0%} to "
-            f"{share.ci_high:.0%}) ranked by {policy.champion}; expect "
-            f"{_usd(policy.chosen.profit_usd)} profit per household of the base."
+def _headline(name: VerdictName, action: Action, parameters: PolicyParameters) -> str:
+    if action == "use_average":
+        return HEADLINE_OF_AVERAGE
+    return HEADLINES[name] if parameters.are_stated else HEADLINES_OF_EFFECTS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """A verdict's findings in sentences."""
+
+    facts: VerdictFacts
+    effect: Interval
+    mde: float
+    break_even: float
+    per_arm: int | None
+    policy: PolicyEvaluation
+    parameters: PolicyParameters
+    wording: WordingParameters
+
+    def advice(self, action: Action) -> str:
+        words, everyone = self.wording, _usd(self.policy.baselines["all"].profit_usd)
+        size = (
+            "" if self.per_arm is None else f" with {self.per_arm:,} {words.subjects} in each arm"
         )
-    if action == "mail_all":
+        if action == "target":
+            share = self.policy.roi_optimal_share
+            return (
+                f"Choose the top {share.estimate:.0%} of {words.subjects} ({share.ci_low:.0%} to "
+                f"{share.ci_high:.0%}) ranked by {self.policy.champion} for the "
+                f"{words.treatment}; expect {_usd(self.policy.chosen.profit_usd)} profit per "
+                f"{words.subject} of the base."
+            )
+        if action == "mail_all":
+            return (
+                f"Choose everybody or nobody, do not select: the {words.treatment} for all earns "
+                f"{everyone} per {words.subject}. An A/B test{size} would confirm it."
+            )
+        if action == "mail_none":
+            return (
+                f"Choose nobody: the {words.treatment} for all earns {everyone} per "
+                f"{words.subject}, and the data show no group that pays."
+            )
+        if action in ("use_effects", "use_average"):
+            return self._advice_on_effects(action)
+        lottery = f"Draw lots for the next {words.treatment}: an A/B test{size}"
+        if action == "stop":
+            return f"Base no decision on this data. {lottery} answers the question."
+        settles = "whether it pays" if self.parameters.are_stated else "what it does"
+        return f"Change nothing on the strength of this data. {lottery} settles {settles}."
+
+    def _advice_on_effects(self, action: Action) -> str:
+        if action == "use_effects":
+            return (
+                f"Effects and the ranking by {self.policy.champion} passed every check that "
+                "applies. Whom to choose depends on what it costs: state `contact_cost` and "
+                "`margin_rate`."
+            )
         return (
-            f"Mail everybody or nobody, do not select: mailing all earns {_usd(everyone)} per "
-            f"household. An A/B test{size} would confirm it."
+            "The comparison passed every check that applies, the ranking did not: take the "
+            f"average effect, and do not choose {self.wording.subjects} by their predicted effects."
         )
-    if action == "mail_none":
+
+    def figures(self) -> tuple[str, ...]:
+        facts, words = self.facts, self.wording
+        effects = (
+            f"Average effect of a {words.treatment}: {words.interval(self.effect)} per "
+            f"{words.subject}{words.after} ({facts.level:.0%} interval); without any assumption "
+            f"{words.number(facts.bounds.low)} to {words.number(facts.bounds.high)}.",
+            f"Smallest average effect this data could have shown ({facts.power:.0%} power): "
+            f"{words.size(self.mde)}.",
+        )
+        return (*effects, *self._money()) if self.parameters.are_stated else effects
+
+    def _money(self) -> tuple[str, ...]:
+        parameters, words = self.parameters, self.wording
+        size = (
+            "no finite A/B test"
+            if self.per_arm is None
+            else f"an A/B test of 2 x {self.per_arm:,} {words.subjects}"
+        )
+        source = "ASSUMED, not in the data" if parameters.values_are_assumptions else "as given"
+        worth = parameters.outcome_value_usd
+        value = "" if worth == 1.0 else f"{worth:.2f} USD for a unit of the outcome, "
         return (
-            f"Do not mail: mailing all earns {_usd(everyone)} per household, and the data show no "
-            "group that pays."
+            f"Break-even effect: {words.size(self.break_even)}; to find it takes {size} "
+            f"({self.facts.power:.0%} power).",
+            f"Profit of targeting per {words.subject}: {_usd(self.policy.chosen.profit_usd)} on "
+            f"{words.subjects} that did not choose it, "
+            f"{_usd(self.policy.optimistic_profit_usd)} read off those that did.",
+            f"Money ({source}): {value}margin {parameters.margin_rate:.0%}, "
+            f"contact {parameters.contact_cost_usd:.2f} USD, "
+            f"redeeming {words.subject} {parameters.redemption_cost_usd:.2f} USD.",
         )
-    if action == "stop":
-        return (
-            "Base no decision on this data. Draw lots for the next mailing: an A/B test"
-            f"{size} answers the question."
-        )
-    return (
-        "Change nothing on the strength of this data. Draw lots for the next mailing: an A/B "
-        f"test{size} settles whether it pays."
-    )
 
 
 def _usd(interval: Interval) -> str:
     return f"{interval.estimate:+.2f} USD ({interval.ci_low:+.2f} to {interval.ci_high:+.2f})"
-
-
-def _figures(
-    facts: VerdictFacts,
-    effect: Interval,
-    mde: float,
-    break_even: float,
-    per_arm: int | None,
-    policy: PolicyEvaluation,
-    parameters: PolicyParameters,
-) -> tuple[str, ...]:
-    size = "no finite A/B test" if per_arm is None else f"an A/B test of 2 x {per_arm:,} households"
-    source = "ASSUMED, not in the data" if parameters.values_are_assumptions else "as given"
-    return (
-        f"Average effect of a mailing: {_usd(effect)} per household in {facts.outcome_days} days "
-        f"({facts.level:.0%} interval); without any assumption {facts.bounds.low:+,.0f} to "
-        f"{facts.bounds.high:+,.0f}.",
-        f"Smallest average effect this data could have shown ({facts.power:.0%} power): "
-        f"{mde:.2f} USD.",
-        f"Break-even effect: {break_even:.2f} USD; to find it takes {size} ({facts.power:.0%} "
-        "power).",
-        f"Profit of targeting per household: {_usd(policy.chosen.profit_usd)} on households that "
-        f"did not choose it, {_usd(policy.optimistic_profit_usd)} read off those that did.",
-        f"Money ({source}): margin {parameters.margin_rate:.0%}, "
-        f"contact {parameters.contact_cost_usd:.2f} USD, "
-        f"redeeming household {parameters.redemption_cost_usd:.2f} USD.",
-    )
 
 
 def verdict_text(*, verdict: Verdict, width: int) -> str:
@@ -245,18 +317,19 @@ def verdict_text(*, verdict: Verdict, width: int) -> str:
     lines = wrap(f"VERDICT {verdict.name}: {verdict.headline}.", width)
     lines += wrap(verdict.advice, width, initial_indent="DO      ", subsequent_indent=" " * 8)
     count = f"{len(verdict.reasons)} of {len(verdict.reasons) + len(verdict.passed)} checks fail."
-    lines.append("WHY     " + (count if verdict.reasons else "Every check passes."))
+    lines.append("WHY     " + (count if verdict.reasons else "Every check that applies passes."))
     for code, sentence in zip(verdict.reasons, verdict.sentences, strict=True):
         lines += wrap(
             f"{code}: {sentence}", width, initial_indent=INDENT, subsequent_indent=HANGING
         )
-    if verdict.passed:
-        lines += wrap(
-            "passed: " + ", ".join(verdict.passed),
-            width,
-            initial_indent=INDENT,
-            subsequent_indent=HANGING,
-        )
+    for label, codes in (("passed", verdict.passed), ("nothing to check", verdict.not_applicable)):
+        if codes:
+            lines += wrap(
+                f"{label}: " + ", ".join(codes),
+                width,
+                initial_indent=INDENT,
+                subsequent_indent=HANGING,
+            )
     lines.append("FIGURES")
     for figure in verdict.figures:
         lines += wrap(figure, width, initial_indent=INDENT, subsequent_indent=HANGING)

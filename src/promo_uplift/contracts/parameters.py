@@ -10,11 +10,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from promo_uplift.contracts.results import Interval
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 OpenShare = Annotated[float, Field(gt=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
 Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Outcome = Literal["spend_usd", "target_spend_usd", "other_spend_usd", "all_sales_usd"]
+Outcome = Literal["spend_usd", "target_spend_usd", "other_spend_usd", "all_sales_usd", "outcome"]
+Scalar = str | int | float | bool
 VerdictName = Literal["publish", "bounds_only", "experiment_needed", "refuse"]
 
 
@@ -122,14 +125,17 @@ class NuisanceParameters(Parameters):
 
 
 class EstimationParameters(Parameters):
-    """Outcome, the learners that compete, and how the champion is chosen among them."""
+    """Outcome, the learners that compete, and how the champion is chosen among them.
+
+    ``interval_replicates`` 0 offers no interval of a single household.
+    """
 
     outcome: Outcome
     learners: dict[str, LearnerParameters]
     candidates: list[str] = Field(min_length=1)
     selection_loss: Literal["r_loss", "dr_loss"]
     n_workers: Count
-    interval_replicates: Count
+    interval_replicates: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _learners_hold_baselines_and_candidates(self) -> EstimationParameters:
@@ -153,20 +159,41 @@ class MetricParameters(Parameters):
 class PolicyParameters(Parameters):
     """Money. The public data holds none of it: the values are inputs, never estimates.
 
-    ``values_are_assumptions`` marks every output that uses them.
+    ``values_are_assumptions`` marks every output that uses them. ``are_stated`` False says that
+    nobody named a cost: then the margin is 1 and every cost 0, so that "profit" is the outcome
+    itself, and no profit is reported.
     """
 
     margin_rate: Share
+    outcome_value_usd: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
     contact_cost_usd: Usd
     redemption_cost_usd: Usd
     values_are_assumptions: bool
+    are_stated: bool = True
     grid_points: Annotated[int, Field(ge=11)]
     support_quantile: Annotated[float, Field(ge=0.0, lt=0.5)]
+
+    @model_validator(mode="after")
+    def _money_that_nobody_stated_is_none(self) -> PolicyParameters:
+        money = (self.margin_per_unit, self.contact_cost_usd, self.redemption_cost_usd)
+        if not self.are_stated and money != (1.0, 0.0, 0.0):
+            raise ValueError(
+                "`are_stated` must be true where a margin or a cost is given; found "
+                f"margin_rate={money[0]}, contact_cost_usd={money[1]}, "
+                f"redemption_cost_usd={money[2]}. Set it to true, or margin 1 and costs 0."
+            )
+        return self
 
     @property
     def break_even_cate_usd(self) -> float:
         """Effect on spend at which a contact without redemption pays for itself, USD."""
-        return float("inf") if self.margin_rate == 0 else self.contact_cost_usd / self.margin_rate
+        margin = self.margin_per_unit
+        return float("inf") if margin == 0 else self.contact_cost_usd / margin
+
+    @property
+    def margin_per_unit(self) -> float:
+        """Margin on one unit of the outcome, USD; the margin rate where the outcome is in USD."""
+        return self.margin_rate * self.outcome_value_usd
 
 
 class CheckParameters(Parameters):
@@ -178,8 +205,88 @@ class CheckParameters(Parameters):
     max_propensity_auc: Share
     refuse_overlap_share: Share
     max_clipped_share: Share
+    refuse_clipped_share: Share
     power: OpenShare
     on_fail: dict[str, VerdictName]
+
+
+class WordingParameters(Parameters):
+    """Words of the reports: what is measured, on whom, by what.
+
+    ``decimals`` None prints three significant digits. ``horizon`` follows the unit in sentences
+    ("USD per household in 28 days"); empty where no window is known.
+    """
+
+    unit: Annotated[str, Field(min_length=1)]
+    decimals: Annotated[int, Field(ge=0, le=12)] | None
+    treatment: Annotated[str, Field(min_length=1)]
+    treated: Annotated[str, Field(min_length=1)]
+    subject: Annotated[str, Field(min_length=1)]
+    subjects: Annotated[str, Field(min_length=1)]
+    horizon: str
+
+    def number(self, value: float) -> str:
+        """Signed figure without its unit."""
+        return f"{value:+.3g}" if self.decimals is None else f"{value:+.{self.decimals}f}"
+
+    def size(self, value: float) -> str:
+        """Figure with its unit, without a sign."""
+        return f"{self.number(abs(value))[1:]} {self.unit}"
+
+    def amount(self, value: float) -> str:
+        """Figure with its unit, signed."""
+        return f"{self.number(value)} {self.unit}"
+
+    def interval(self, interval: Interval) -> str:
+        """Figure with its unit and its interval in brackets."""
+        low, high = self.number(interval.ci_low), self.number(interval.ci_high)
+        return f"{self.amount(interval.estimate)} ({low} to {high})"
+
+    @property
+    def after(self) -> str:
+        """The horizon with a blank before it, or nothing."""
+        return f" {self.horizon}" if self.horizon else ""
+
+
+class TableParameters(Parameters):
+    """A table that comes with its treatment, outcome and covariates: the second door.
+
+    Attributes
+    ----------
+    path : str or None
+        CSV or Parquet file.
+    treatment, outcome : str or None
+        Columns. The treatment holds two values or several arms; the outcome is a number.
+    control : str, int, float, bool or None
+        Value of the treatment that means "not treated"; None: 0 or False, where there is one.
+    arm : the same
+        Value that is compared with the control; needed only where there are several arms.
+    covariates : list of str or None
+        None: every other column; identifiers are then left out by name.
+    groups : str or None
+        Column of clusters (households); None: every row is its own.
+    propensity : float, str, dict or None
+        An experiment's P(treated): a number, a column, or the share of each arm with the
+        control's. None: nobody drew lots, and it is modelled.
+    placebo_outcome : str or None
+        Column measured before the treatment, on which an effect must be nothing.
+    max_levels : int
+        Levels of a text column at most; more is refused as an identifier or free text.
+    identifier_share : float
+        A column of text or whole numbers with this share of distinct values identifies rows.
+    """
+
+    path: str | None
+    treatment: str | None
+    outcome: str | None
+    control: Scalar | None = None
+    arm: Scalar | None = None
+    covariates: list[str] | None = None
+    groups: str | None = None
+    propensity: float | str | dict[Scalar, float] | None = None
+    placebo_outcome: str | None = None
+    max_levels: Annotated[int, Field(ge=2)]
+    identifier_share: OpenShare
 
 
 class ReportParameters(Parameters):
@@ -188,3 +295,15 @@ class ReportParameters(Parameters):
     curve_points: Annotated[int, Field(ge=11)]
     histogram_bins: Annotated[int, Field(ge=5)]
     calibration_groups: Annotated[int, Field(ge=2)]
+
+
+class AnalysisParameters(Parameters):
+    """Everything that an analysis of trials is a function of, besides the trials and the seed."""
+
+    nuisance: NuisanceParameters
+    estimation: EstimationParameters
+    tuning: TuningParameters
+    metrics: MetricParameters
+    policy: PolicyParameters
+    checks: CheckParameters
+    wording: WordingParameters

@@ -14,6 +14,7 @@ the hyperparameters, which is why it chooses and never evaluates.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,18 @@ class Interval:
     ci_high: float
 
 
+class CovariateEncoder(Protocol):
+    """Turns rows of a user's table into the covariates that models were fitted on."""
+
+    def encode(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
+        """Covariates ``(m, p)`` and whether training saw every category of the row ``(m,)``."""
+        ...
+
+    def decode(self, covariates: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the user's table that have these covariates."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrialData:
     """The stacked trials as arrays, one row per household and campaign.
@@ -57,6 +70,15 @@ class TrialData:
         Household id: the cluster of every interval and the unit of every fold.
     campaign : int64 (n,)
         Campaign id: the trial.
+    known_propensity : float64 (n,) or None
+        P(mailed) by the design of an experiment, strictly between 0 and 1; None where the
+        assignment was nobody's lottery and has to be modelled.
+    row : int64 (n,) or None
+        Position of each row in the table that the user brought; None for retail trials.
+    encoder : CovariateEncoder or None
+        How that table's columns became covariates; None for retail trials.
+    comparison : str or None
+        "<arm> against <control>" of that table; None for retail trials.
     """
 
     covariates: pd.DataFrame
@@ -65,6 +87,32 @@ class TrialData:
     redeemed: FloatArray
     groups: IntArray
     campaign: IntArray
+    known_propensity: FloatArray | None = None
+    row: IntArray | None = None
+    encoder: CovariateEncoder | None = None
+    comparison: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialTruth:
+    """What a simulated or published world knows of each row of a trial table, each ``(n,)``.
+
+    Never read by an analysis: only what judges it may see it.
+
+    Attributes
+    ----------
+    cate : float64 (n,)
+        True expected effect of the treatment on the outcome, in the outcome's unit.
+    propensity : float64 (n,)
+        True P(treated); NaN where the world does not publish it.
+    mu0, mu1 : float64 (n,)
+        True expected outcome if not treated / if treated; ``cate`` is their difference.
+    """
+
+    cate: FloatArray
+    propensity: FloatArray
+    mu0: FloatArray
+    mu1: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +152,16 @@ class CrossFittedNuisances:
     propensity, mu0, mu1, redemption : float64 (n, K)
         See the module's note on columns. ``redemption`` is P(redeems | covariates, mailed).
     raw_propensity_held_out : float64 (n,)
-        Held-out propensities before clipping, for the overlap checks.
+        Held-out propensities as the covariates predict them, before clipping, for the checks of
+        overlap or, in an experiment, of the lottery.
     n_clipped : int
         Rows whose held-out propensity was moved by clipping.
     clip : float
         The bound: propensities live in ``[clip, 1 - clip]``.
     tuned : DataFrame
         One row per tuned nuisance and held-out fold: model, fold, loss, n_trials, parameters.
+    is_propensity_known : bool
+        Whether ``propensity`` is the experiment's own (unclipped) instead of an estimate.
     """
 
     fold: IntArray
@@ -122,6 +173,7 @@ class CrossFittedNuisances:
     n_clipped: int
     clip: float
     tuned: pd.DataFrame
+    is_propensity_known: bool = False
 
     @property
     def n_folds(self) -> int:
@@ -137,6 +189,14 @@ class CrossFittedNuisances:
         rows = np.arange(len(self.fold))
         return NuisanceValues(
             self.propensity[rows, self.fold], self.mu0[rows, self.fold], self.mu1[rows, self.fold]
+        )
+
+    def assignment_propensity(self) -> FloatArray:
+        """P(treated) before clipping, ``(n,)``: the design's where it is known, else modelled."""
+        return (
+            self.held_out().propensity
+            if self.is_propensity_known
+            else (self.raw_propensity_held_out)
         )
 
     def redemption_held_out(self) -> FloatArray:

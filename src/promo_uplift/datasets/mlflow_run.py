@@ -37,19 +37,8 @@ class MlflowRunDataset(AbstractDataset[RunRecord, NoReturn]):
 
     def save(self, data: RunRecord) -> None:
         """Log everything in the record."""
-        run = mlflow.active_run()
-        if run is None:
-            return
-        client = MlflowClient()
-        mlflow.log_metrics(_finite(data.metrics))
-        mlflow.set_tags(data.tags)
-        with warnings.catch_warnings():
-            # a hint for models: ids in a logged table are integers and never missing
-            warnings.filterwarnings("ignore", message=".*Inferred schema contains integer column")
-            for name, frame in data.inputs.items():
-                mlflow.log_input(mlflow.data.from_pandas(frame, name=name), context="training")
-        for record in data.learners:
-            _log_learner(client, run.info.experiment_id, run.info.run_id, record)
+        if mlflow.active_run() is not None:
+            log_run(data)
 
     def load(self) -> NoReturn:
         """Refuse: a run is read back from the tracking store."""
@@ -57,6 +46,23 @@ class MlflowRunDataset(AbstractDataset[RunRecord, NoReturn]):
 
     def _describe(self) -> dict[str, Any]:
         return {"tracking_uri": mlflow.get_tracking_uri()}
+
+
+def log_run(record: RunRecord) -> None:
+    """Log a record to the active run: metrics, tags, inputs, and a nested run for each learner."""
+    run = mlflow.active_run()
+    if run is None:
+        raise DatasetError("An MLflow run must be active to log a record to it; there is none.")
+    client = MlflowClient()
+    mlflow.log_metrics(_finite(record.metrics))
+    mlflow.set_tags(record.tags)
+    with warnings.catch_warnings():
+        # a hint for models: ids in a logged table are integers and never missing
+        warnings.filterwarnings("ignore", message=".*Inferred schema contains integer column")
+        for name, frame in record.inputs.items():
+            mlflow.log_input(mlflow.data.from_pandas(frame, name=name), context="training")
+    for learner in record.learners:
+        _log_learner(client, run.info.experiment_id, run.info.run_id, learner)
 
 
 def _finite(metrics: dict[str, float]) -> dict[str, float]:

@@ -13,9 +13,70 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from promo_uplift.contracts.errors import LearnerError
+from promo_uplift.contracts.errors import IntervalNotOffered, LearnerError
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.results import FloatArray, IntArray, NuisanceValues
+
+
+class WithoutInterval:
+    """A learner whose intervals of single households are not offered, its own included.
+
+    Measured where the truth is known, neither half-samples nor a forest's own interval hold it as
+    often as they say (docs/trust-card.md).
+    """
+
+    def __init__(self, *, learner: Learner) -> None:
+        self._learner = learner
+
+    @property
+    def learner(self) -> Learner:
+        """The learner itself."""
+        return self._learner
+
+    def fit(
+        self,
+        *,
+        covariates: pd.DataFrame,
+        treatment: IntArray,
+        outcome: FloatArray,
+        nuisances: NuisanceValues,
+        groups: IntArray,
+        rng: np.random.Generator,
+    ) -> Self:
+        """Fit the learner.
+
+        Raises
+        ------
+        LearnerError
+            As the learner does.
+        """
+        self._learner.fit(
+            covariates=covariates,
+            treatment=treatment,
+            outcome=outcome,
+            nuisances=nuisances,
+            groups=groups,
+            rng=rng,
+        )
+        return self
+
+    def predict_cate(self, *, covariates: pd.DataFrame) -> FloatArray:
+        """Effect of the mailing, USD per household, ``(m,)``."""
+        return self._learner.predict_cate(covariates=covariates)
+
+    def predict_interval(self, *, covariates: pd.DataFrame, level: float) -> FloatArray:
+        """Refuse.
+
+        Raises
+        ------
+        IntervalNotOffered
+            Always.
+        """
+        raise IntervalNotOffered(
+            "Intervals of single households are not offered: `estimation.interval_replicates` is "
+            "0. Above 0 they show how far the sample moves the prediction, which is less than how "
+            "far it is from the truth."
+        )
 
 
 class HalfSampleLearner:

@@ -20,6 +20,7 @@ from promo_uplift.learners.random_score import RandomScore
 from promo_uplift.learners.response import Response
 from promo_uplift.learners.s_learner import SLearner
 from promo_uplift.learners.t_learner import TLearner
+from promo_uplift.learners.trend_learner import TrendLearner, TrendLearnerParameters
 from promo_uplift.learners.x_learner import XLearner
 from promo_uplift.learners.zero import Zero
 
@@ -171,6 +172,21 @@ LEARNERS: dict[str, LearnerSpec] = {
         role="cate",
         summary="Doubly robust scores regressed on covariates.",
         build=DRLearner,
+    ),
+    "trend_learner": LearnerSpec(
+        name="trend_learner",
+        role="cate",
+        summary="A sparse linear trend with effect modifiers, then trees on what it leaves.",
+        parameters=TrendLearnerParameters,
+        build=TrendLearner,
+        offers_interval=False,
+        missing_covariates=Support(
+            True, "Supported: the mean in the linear part, a direction of its own in the trees."
+        ),
+        binary_outcome=RISK_DIFFERENCE,
+        several_arms=ONE_ARM_AT_A_TIME,
+        weights=NO_WEIGHTS,
+        tuning_overrides={},
     ),
     "causal_forest": LearnerSpec(
         name="causal_forest",

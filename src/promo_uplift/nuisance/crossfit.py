@@ -56,7 +56,8 @@ def cross_fit_nuisances(
     Parameters
     ----------
     data : TrialData
-        Stacked trials, ``n`` rows.
+        Stacked trials, ``n`` rows. A ``known_propensity`` replaces the estimate, unclipped; the
+        model is fitted all the same, to check the lottery.
     fold : int64 (n,)
         Fold of each row, 0 to K - 1, constant within a household.
     parameters : NuisanceParameters
@@ -132,17 +133,21 @@ def cross_fit_nuisances(
     rows = np.arange(len(fold))
     clip = parameters.propensity_clip
     raw = matrices["propensity"]
-    clipped = np.clip(raw, clip, 1.0 - clip)
+    used = np.clip(raw, clip, 1.0 - clip)
+    n_clipped = int(np.sum(used[rows, fold] != raw[rows, fold]))
+    if data.known_propensity is not None:
+        used, n_clipped = np.tile(data.known_propensity[:, None], parameters.n_folds), 0
     return CrossFittedNuisances(
         fold=fold.copy(),
-        propensity=clipped,
+        propensity=used,
         mu0=matrices["mu0"],
         mu1=matrices["mu1"],
         redemption=matrices["redemption"],
         raw_propensity_held_out=raw[rows, fold],
-        n_clipped=int(np.sum(clipped[rows, fold] != raw[rows, fold])),
+        n_clipped=n_clipped,
         clip=clip,
         tuned=_tuned_table(keys=keys, studies=studies),
+        is_propensity_known=data.known_propensity is not None,
     )
 
 
@@ -175,7 +180,7 @@ def check_folds(*, fold: IntArray, groups: IntArray, n_folds: int) -> None:
 
 
 def check_data(*, data: TrialData) -> None:
-    """Refuse arms other than 0 and 1, and outcomes that are not finite.
+    """Refuse arms other than 0 and 1, outcomes that are not finite, and impossible lotteries.
 
     Raises
     ------
@@ -193,6 +198,13 @@ def check_data(*, data: TrialData) -> None:
         raise LearnerError(
             f"`outcome` must be finite; {n_bad} of {len(data.outcome)} values are not. "
             "Leave those rows out and count them."
+        )
+    known = data.known_propensity
+    if known is not None and not (np.all(known > 0.0) and np.all(known < 1.0)):
+        n_bad = int(np.sum(~((known > 0.0) & (known < 1.0))))
+        raise LearnerError(
+            f"`known_propensity` must lie strictly between 0 and 1; {n_bad} of {len(known)} do "
+            "not. Rows that could not have been treated, or left out, are no part of a trial."
         )
 
 

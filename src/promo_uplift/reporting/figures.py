@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from promo_uplift.contracts.parameters import PolicyParameters
+from promo_uplift.contracts.parameters import PolicyParameters, WordingParameters
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.effects import POOLED
 from promo_uplift.policy import PolicyEvaluation
@@ -69,7 +69,7 @@ def _share_axis(axis: Axes, label: str) -> None:
 
 
 def uplift_figure(
-    *, curves: pd.DataFrame, champion: str, level: float, outcome_days: int
+    *, curves: pd.DataFrame, champion: str, level: float, wording: WordingParameters
 ) -> Figure:
     """Gain curves ``Q(q)``, USD per household, of the champion and the baselines.
 
@@ -82,8 +82,8 @@ def uplift_figure(
         Name of the champion.
     level : float
         Confidence level of the bands.
-    outcome_days : int
-        Length of the outcome window.
+    wording : WordingParameters
+        Words of labels.
     """
     figure, (axis,) = _figure()
     baselines = [name for name in LOOKS if name not in ("champion", champion)]
@@ -100,11 +100,11 @@ def uplift_figure(
         label = f"{learner} (champion)" if role == "champion" else _baseline_label(learner)
         axis.plot(rows["share"], rows["gain_usd"], line, color=colour, lw=2, label=label)
     axis.axhline(0.0, color=BLACK, lw=0.8)
-    _share_axis(axis, "Share of households mailed, highest ranked first")
+    _share_axis(axis, f"Share of {wording.subjects} {wording.treated}, highest ranked first")
     axis.set_ylabel(
-        f"Extra spend in {outcome_days} days,\nUSD per household of the base", fontsize=10.5
+        f"Effect{wording.after},\n{wording.unit} per {wording.subject} of the base", fontsize=10.5
     )
-    _heading(axis, "Does the ranking find the households that respond?")
+    _heading(axis, f"Does the ranking find the {wording.subjects} that respond?")
     _legend(axis)
     _note(
         figure,
@@ -124,9 +124,15 @@ def _baseline_label(learner: str) -> str:
 
 
 def profit_figure(
-    *, curve: pd.DataFrame, evaluation: PolicyEvaluation, parameters: PolicyParameters
+    *,
+    curve: pd.DataFrame,
+    evaluation: PolicyEvaluation,
+    parameters: PolicyParameters,
+    wording: WordingParameters,
 ) -> Figure:
     """Profit over the share mailed, USD per household, with the profit-maximising share.
+
+    Without a stated cost: the gain in the outcome's unit.
 
     Parameters
     ----------
@@ -136,18 +142,21 @@ def profit_figure(
         Names the champion, the share with its interval and the honest profit.
     parameters : PolicyParameters
         The money assumed; stated on the figure.
+    wording : WordingParameters
+        Words of labels.
     """
     figure, (axis,) = _figure()
+    value = next(name for name in curve.columns if name.endswith("_per_household"))
     names = {"champion": f"{evaluation.champion} (champion)"}
     for policy in ("champion", "response", "random"):
         rows = curve[curve["policy"] == policy]
         colour, line = LOOKS[policy]
-        profit = rows["profit_usd_per_household"]
+        profit = rows[value]
         if policy == "champion":
             axis.fill_between(
                 rows["share"],
-                rows["profit_usd_per_household_ci_low"],
-                rows["profit_usd_per_household_ci_high"],
+                rows[f"{value}_ci_low"],
+                rows[f"{value}_ci_high"],
                 color=colour,
                 alpha=0.15,
                 lw=0,
@@ -164,7 +173,7 @@ def profit_figure(
     )
     axis.axhline(0.0, color=BLACK, lw=1.0)
     axis.annotate(
-        "break-even",
+        "break-even" if parameters.are_stated else "no effect",
         xy=(1.0, 0.0),
         xycoords=("axes fraction", "data"),
         xytext=(4, 0),
@@ -173,16 +182,25 @@ def profit_figure(
         va="center",
         color=BLACK,
     )
-    _share_axis(axis, "Share of households mailed, highest ranked first")
-    axis.set_ylabel("Profit, USD per household of the base", fontsize=10.5)
-    _heading(axis, "How many households should be mailed?")
+    _share_axis(axis, f"Share of {wording.subjects} {wording.treated}, highest ranked first")
+    what = "Profit, USD" if parameters.are_stated else f"Gain, {wording.unit}"
+    axis.set_ylabel(f"{what} per {wording.subject} of the base", fontsize=10.5)
+    _heading(axis, f"How many {wording.subjects} should be {wording.treated}?")
     _legend(axis)
     honest = evaluation.chosen.profit_usd
+    if not parameters.are_stated:
+        _note(
+            figure,
+            f"No cost was stated, so this is the outcome itself and no profit. Bands: "
+            f"{evaluation.level:.0%} bootstrap. The height at the best share is optimistic; on "
+            f"{wording.subjects} that did not choose it the gain is {wording.interval(honest)}.",
+        )
+        return figure
     source = "ASSUMED, not in the data" if parameters.values_are_assumptions else "as given"
     _note(
         figure,
         f"Money ({source}): margin {parameters.margin_rate:.0%}, contact "
-        f"{parameters.contact_cost_usd:.2f} USD, redeeming household "
+        f"{parameters.contact_cost_usd:.2f} USD, redeeming {wording.subject} "
         f"{parameters.redemption_cost_usd:.2f} USD; a contact without redemption breaks even at an "
         f"effect of {parameters.break_even_cate_usd:.2f} USD. Bands: {evaluation.level:.0%} "
         "household bootstrap. The height at the best share is optimistic; on households that did "
@@ -199,8 +217,9 @@ def overlap_figure(
     overlap_low: float,
     overlap_high: float,
     bins: int,
+    wording: WordingParameters,
 ) -> Figure:
-    """Draw the chance of being mailed, by arm: where only one arm has bars nothing is comparable.
+    """Draw the chance of the treatment, by arm: where only one has bars nothing is comparable.
 
     Parameters
     ----------
@@ -212,10 +231,13 @@ def overlap_figure(
         Bounds of the overlap.
     bins : int
         Number of bars.
+    wording : WordingParameters
+        Words of labels.
     """
     figure, (axis,) = _figure(height=4.6)
+    yes, no = wording.treated, f"not {wording.treated}"
     edges = np.linspace(0.0, 1.0, bins + 1)
-    for arm, label, colour, sign in ((1, "mailed", BLUE, 1.0), (0, "not mailed", ORANGE, -1.0)):
+    for arm, label, colour, sign in ((1, yes, BLUE, 1.0), (0, no, ORANGE, -1.0)):
         counts, _ = np.histogram(raw_propensity[treatment == arm], edges)
         axis.bar(
             edges[:-1],
@@ -233,9 +255,11 @@ def overlap_figure(
     axis.axhline(0.0, color=BLACK, lw=0.8)
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
-    _share_axis(axis, "Chance of being mailed, given past shopping (held-out propensity)")
-    axis.set_ylabel("Households x campaigns", fontsize=10.5)
-    _heading(axis, f"Could they have been mailed, or left out? {inside:.0%} could")
+    _share_axis(
+        axis, f"Chance of being {wording.treated}, given the covariates (held-out propensity)"
+    )
+    axis.set_ylabel("Rows", fontsize=10.5)
+    _heading(axis, f"Could they have been {wording.treated}, or left out? {inside:.0%} could")
     _legend(axis)
     _note(
         figure,
@@ -246,7 +270,13 @@ def overlap_figure(
 
 
 def calibration_figure(
-    *, cate: FloatArray, groups: pd.DataFrame, learner: str, slope: str, bins: int
+    *,
+    cate: FloatArray,
+    groups: pd.DataFrame,
+    learner: str,
+    slope: str,
+    bins: int,
+    wording: WordingParameters,
 ) -> Figure:
     """Predicted effects, and the effect found in each group of them, USD per household.
 
@@ -262,12 +292,15 @@ def calibration_figure(
         Calibration slope with its interval, as text.
     bins : int
         Bars of the histogram.
+    wording : WordingParameters
+        Words of labels.
     """
+    unit = f"{wording.unit} per {wording.subject}"
     figure, (left, right) = _figure(columns=2, height=4.4)
     left.hist(cate, bins=bins, color=BLUE, edgecolor="white", lw=0.5)
-    left.axvline(float(cate.mean()), color=VERMILLION, lw=1.8, label=f"mean {cate.mean():+.1f}")
-    left.set_xlabel("Predicted effect, USD per household", fontsize=10.5)
-    left.set_ylabel("Households x campaigns", fontsize=10.5)
+    left.axvline(float(cate.mean()), color=VERMILLION, lw=1.8, label=f"mean {cate.mean():+.3g}")
+    left.set_xlabel(f"Predicted effect, {unit}", fontsize=10.5)
+    left.set_ylabel("Rows", fontsize=10.5)
     _legend(left)
     _heading(left, f"Effects predicted by {learner}")
     numbers = groups["group"].to_numpy()
@@ -295,13 +328,13 @@ def calibration_figure(
     right.axhline(0.0, color=BLACK, lw=0.8)
     right.set_xticks(numbers)
     right.set_xlabel("Group by predicted effect (last = highest)", fontsize=10.5)
-    right.set_ylabel("Effect, USD per household", fontsize=10.5)
+    right.set_ylabel(f"Effect, {unit}", fontsize=10.5)
     _legend(right)
     _heading(right, "Effects found in those groups")
     _note(
         figure,
         f"Calibration slope (1 is perfect): {slope}. Groups are cut within held-out folds. Thick "
-        "bars: pointwise intervals, thin: all groups at once; clustered by household.",
+        f"bars: pointwise intervals, thin: all groups at once; clustered by {wording.subject}.",
     )
     return figure
 
@@ -311,7 +344,7 @@ def _reach(middle: FloatArray, low: pd.Series, high: pd.Series) -> FloatArray:
     return reach
 
 
-def effects_figure(*, effects: pd.DataFrame, level: float, outcome_days: int) -> Figure:
+def effects_figure(*, effects: pd.DataFrame, level: float, wording: WordingParameters) -> Figure:
     """Forest plot of average effects, USD per household, by estimand and campaign.
 
     Parameters
@@ -320,9 +353,10 @@ def effects_figure(*, effects: pd.DataFrame, level: float, outcome_days: int) ->
         Of :func:`promo_uplift.effects.cross_section_effects`.
     level : float
         Confidence level of the bars.
-    outcome_days : int
-        Length of the outcome window.
+    wording : WordingParameters
+        Words of labels.
     """
+    value = next(name for name in effects.columns if name.startswith("estimate"))
     campaigns = list(dict.fromkeys(effects["campaign"]))
     estimands = list(dict.fromkeys(effects["estimand"]))
     step = 1.0 / (len(campaigns) + 1.5)
@@ -333,10 +367,10 @@ def effects_figure(*, effects: pd.DataFrame, level: float, outcome_days: int) ->
     for place, estimand in enumerate(estimands):
         for number, campaign in enumerate(campaigns):
             row = effects[(effects["estimand"] == estimand) & (effects["campaign"] == campaign)]
-            if row.empty or not np.isfinite(row["estimate_usd"].iloc[0]):
+            if row.empty or not np.isfinite(row[value].iloc[0]):
                 continue
             colour, marker = shades[number]
-            middle = row["estimate_usd"].to_numpy()
+            middle = row[value].to_numpy()
             axis.errorbar(
                 middle,
                 [place + (number - (len(campaigns) - 1) / 2.0) * step],
@@ -353,8 +387,11 @@ def effects_figure(*, effects: pd.DataFrame, level: float, outcome_days: int) ->
     axis.axvline(0.0, color=BLACK, lw=1.0)
     axis.set_yticks(range(len(estimands)), [EFFECT_NAMES.get(e, e) for e in estimands])
     axis.set_ylim(len(estimands) - 0.5, -0.5)
-    axis.set_xlabel(f"Effect of a mailing, USD per household in {outcome_days} days", fontsize=10.5)
-    _heading(axis, "What a mailing does on average")
+    axis.set_xlabel(
+        f"Effect of a {wording.treatment}, {wording.unit} per {wording.subject}{wording.after}",
+        fontsize=10.5,
+    )
+    _heading(axis, f"What a {wording.treatment} does on average")
     handles, labels = axis.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axis.legend(
@@ -367,8 +404,8 @@ def effects_figure(*, effects: pd.DataFrame, level: float, outcome_days: int) ->
     )
     _note(
         figure,
-        f"Bars: {level:.0%} intervals, clustered by household. All but the naive difference are "
-        "doubly robust; each row speaks about its own population.",
+        f"Bars: {level:.0%} intervals, clustered by {wording.subject}. All but the naive "
+        "difference are doubly robust; each row speaks about its own population.",
     )
     return figure
 

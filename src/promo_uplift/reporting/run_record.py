@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.contracts.results import (
     CrossFittedCate,
     CrossFittedNuisances,
@@ -75,8 +76,19 @@ def with_interval(name: str, interval: Interval) -> dict[str, float]:
     }
 
 
+def money_tag(policy: PolicyParameters) -> str:
+    """Where the money of a run comes from: ``not stated``, ``assumed`` or ``given``."""
+    if not policy.are_stated:
+        return "not stated"
+    return "assumed" if policy.values_are_assumptions else "given"
+
+
 def figures_of(
-    *, learner: str, ranking: RankingMetrics, evaluation: PolicyEvaluation
+    *,
+    learner: str,
+    ranking: RankingMetrics,
+    evaluation: PolicyEvaluation,
+    is_money_stated: bool,
 ) -> dict[str, float]:
     """Ranking and policy figures of one learner under their tracked names.
 
@@ -88,13 +100,16 @@ def figures_of(
         Of all learners.
     evaluation : PolicyEvaluation
         Of the policies made with this learner.
+    is_money_stated : bool
+        Without a stated cost no profit and no share that maximises it are tracked.
     """
     metrics: dict[str, float] = {}
     for name, interval in ranking.figures[learner].items():
         metrics |= with_interval(name, interval)
     metrics |= with_interval("ate", ranking.ate)
-    metrics |= with_interval("roi_optimal_share", evaluation.roi_optimal_share)
-    metrics |= with_interval("expected_profit_per_household", evaluation.chosen.profit_usd)
+    if is_money_stated:
+        metrics |= with_interval("roi_optimal_share", evaluation.roi_optimal_share)
+        metrics |= with_interval("expected_profit_per_household", evaluation.chosen.profit_usd)
     metrics |= with_interval("policy_value", evaluation.chosen.outcome_usd)
     return metrics
 
@@ -109,6 +124,7 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
     evaluation: PolicyEvaluation,
     by_learner: Mapping[str, PolicyEvaluation],
     overlap: OverlapSummary,
+    is_money_stated: bool,
     tags: Mapping[str, str],
     inputs: Mapping[str, pd.DataFrame],
 ) -> RunRecord:
@@ -127,11 +143,18 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
     by_learner : mapping of str to PolicyEvaluation
         Of each learner alone.
     overlap : OverlapSummary
+    is_money_stated : bool
     tags : mapping of str to str
     inputs : mapping of str to DataFrame
     """
-    metrics = figures_of(learner=evaluation.champion, ranking=ranking, evaluation=evaluation)
-    metrics |= with_interval("winners_curse_usd", evaluation.winners_curse_usd)
+    metrics = figures_of(
+        learner=evaluation.champion,
+        ranking=ranking,
+        evaluation=evaluation,
+        is_money_stated=is_money_stated,
+    )
+    if is_money_stated:
+        metrics |= with_interval("winners_curse_usd", evaluation.winners_curse_usd)
     metrics |= {
         "propensity_auc": overlap.propensity_auc,
         "overlap_share": overlap.overlap_share,
@@ -143,7 +166,12 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
     learners = tuple(
         LearnerRecord(
             learner=name,
-            metrics=figures_of(learner=name, ranking=ranking, evaluation=by_learner[name])
+            metrics=figures_of(
+                learner=name,
+                ranking=ranking,
+                evaluation=by_learner[name],
+                is_money_stated=is_money_stated,
+            )
             | {str(loss): value for loss, value in lost[name].items()}
             | {"seconds": fitted.seconds},
             parameters={

@@ -11,6 +11,7 @@ from promo_uplift.sources.files import (
 )
 from promo_uplift.sources.raw import RAW_TABLES, RawTables, require_columns
 from promo_uplift.sources.registry import SOURCES
+from promo_uplift.sources.table_file import frame_digest, read_table_file
 
 __all__ = [
     "RAW_TABLES",
@@ -19,8 +20,10 @@ __all__ = [
     "RawTables",
     "canonical_tables",
     "cleaning_report",
+    "frame_digest",
     "locate_raw_file",
     "package_file",
+    "read_table_file",
     "require_columns",
     "source_files",
     "source_report",

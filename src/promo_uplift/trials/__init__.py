@@ -5,13 +5,18 @@ from promo_uplift.trials.arrays import to_trial_data, without_rows
 from promo_uplift.trials.build import LEADING, build_trials
 from promo_uplift.trials.selection import TrialSelection, select_trials
 from promo_uplift.trials.splits import household_folds
+from promo_uplift.trials.table import TableEncoder, TableTrial, one_trial, table_trials
 
 __all__ = [
     "LEADING",
+    "TableEncoder",
+    "TableTrial",
     "TrialSelection",
     "build_trials",
     "household_folds",
+    "one_trial",
     "select_trials",
+    "table_trials",
     "to_trial_data",
     "usable_covariates",
     "window_audit",

@@ -11,7 +11,11 @@ import pandas as pd
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
 from promo_uplift.contracts.results import CrossFittedNuisances, TrialData
-from promo_uplift.learners.intervals import HalfSampleLearner, with_half_sample_interval
+from promo_uplift.learners.intervals import (
+    HalfSampleLearner,
+    WithoutInterval,
+    with_half_sample_interval,
+)
 from promo_uplift.learners.registry import build_learner, tuning_choice
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.nuisance.studies import ALL_FOLDS, Choice
@@ -23,8 +27,10 @@ from promo_uplift.tuning.search import (
 )
 
 
-def interval_learner(*, name: str, choice: Choice, n_replicates: int) -> HalfSampleLearner:
-    """Return the unfitted learner with an interval by half-samples of households.
+def interval_learner(
+    *, name: str, choice: Choice, n_replicates: int
+) -> HalfSampleLearner | WithoutInterval:
+    """Return the unfitted learner with an interval by half-samples of households, or with none.
 
     Parameters
     ----------
@@ -33,8 +39,10 @@ def interval_learner(*, name: str, choice: Choice, n_replicates: int) -> HalfSam
     choice : mapping
         Its hyperparameters; the refits use the cheaper sizes of tuning where it has such.
     n_replicates : int
-        Refits.
+        Refits; 0 offers no interval.
     """
+    if n_replicates == 0:
+        return WithoutInterval(learner=build_learner(name=name, choice=choice))
 
     def build() -> Learner:
         return build_learner(name=name, choice=choice)
@@ -56,7 +64,7 @@ class DeployedLearner:
     name : str
         Its name in the registry.
     learner : Learner
-        Fitted; ``predict_interval`` is by half-samples of households.
+        Fitted; ``predict_interval`` is by half-samples of households, or refused.
     parameters : dict
         Chosen hyperparameters.
     tuning : DataFrame
@@ -94,7 +102,7 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
     name, data, nuisances, parameters, tuning, seed, storage, study_prefix
         As there; one study, whose split ``m`` uses column ``m`` of the nuisances.
     interval_replicates : int
-        Half-sample refits behind its interval.
+        Half-sample refits behind its interval; 0 offers none.
 
     Returns
     -------

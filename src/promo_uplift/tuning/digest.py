@@ -35,7 +35,9 @@ def study_digest(*, data: TrialData, settings: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     digest.update("|".join(map(str, data.covariates.columns)).encode())
     digest.update(pd.util.hash_pandas_object(data.covariates, index=False).to_numpy().tobytes())
-    for values in (data.treatment, data.outcome, data.redeemed, data.groups, data.campaign):
+    known = () if data.known_propensity is None else (data.known_propensity,)
+    columns = (data.treatment, data.outcome, data.redeemed, data.groups, data.campaign, *known)
+    for values in columns:
         digest.update(np.ascontiguousarray(values).tobytes())
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     digest.update("|".join(f"{name}=={version(name)}" for name in LIBRARIES).encode())

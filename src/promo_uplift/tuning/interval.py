@@ -26,7 +26,7 @@ def held_out_interval(
     seed: int,
     n_workers: int,
 ) -> FloatArray:
-    """Interval of each row's held-out CATE, USD per household, ``(n, 2)``.
+    """Interval of each row's held-out CATE, USD per household, ``(n, 2)``; NaN if not offered.
 
     By half-sample refits; :class:`promo_uplift.learners.intervals.HalfSampleLearner` says what
     they leave out. Centred on the held-out CATE that every table shows.
@@ -40,11 +40,13 @@ def held_out_interval(
     level : float
         Confidence level.
     n_replicates : int
-        Half-sample refits per fold.
+        Half-sample refits per fold; 0 offers no interval.
     seed : int
     n_workers : int
         Processes over folds; the result does not depend on it.
     """
+    if n_replicates == 0:
+        return np.full((len(fitted.fold), 2), np.nan)
     half_widths = run_in_order(
         work=_half_width,
         arguments=[

@@ -8,21 +8,9 @@ from promo_uplift.pipelines.causal_estimation import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """From `trials` to `leaderboard`, `effects`, `placebo_effects` and `cate_scores`."""
+    """From `trial_data` to `leaderboard`, `effects`, `placebo_effects` and `cate_scores`."""
     return Pipeline(
         [
-            Node(
-                nodes.prepare_trial_data,
-                inputs=[
-                    "trials",
-                    "placebo_trials",
-                    "covariate_names",
-                    "params:estimation",
-                    "params:checks",
-                ],
-                outputs=["trial_data", "placebo_data"],
-                name="prepare_trial_data",
-            ),
             Node(
                 nodes.estimate_nuisances,
                 inputs=[
@@ -56,7 +44,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.estimate_effects,
-                inputs=["trial_data", "nuisances", "params:metrics", "params:checks"],
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "params:metrics",
+                    "params:checks",
+                    "params:policy",
+                    "params:wording",
+                ],
                 outputs="effects",
                 name="estimate_effects",
             ),
@@ -77,7 +72,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.collect_scores,
-                inputs=["trial_data", "nuisances", "cross_fitted"],
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "params:policy",
+                    "params:wording",
+                ],
                 outputs="cate_scores",
                 name="collect_scores",
             ),

@@ -11,7 +11,13 @@ import ibis
 import pandas as pd
 
 from promo_uplift.contracts.columns import COVARIATES
-from promo_uplift.contracts.parameters import PolicyParameters, SourceParameters, TrialParameters
+from promo_uplift.contracts.parameters import (
+    EstimationParameters,
+    PolicyParameters,
+    SourceParameters,
+    TrialParameters,
+)
+from promo_uplift.contracts.results import TrialData
 from promo_uplift.contracts.tables import CanonicalTables, empty_promotions
 from promo_uplift.contracts.validation import validate_tables
 from promo_uplift.features import usable_covariates
@@ -24,7 +30,13 @@ from promo_uplift.sources import (
     source_files,
     source_report,
 )
-from promo_uplift.trials import LEADING, build_trials, select_trials
+from promo_uplift.trials import (
+    LEADING,
+    build_trials,
+    select_trials,
+    to_trial_data,
+    without_rows,
+)
 
 
 def _raw_tables(*tables: ibis.Table | None) -> RawTables:
@@ -170,3 +182,18 @@ def assemble_placebo(
         .to_pandas(date_as_object=False)
     )
     return frame, selection.report
+
+
+def prepare_trial_data(
+    trials: pd.DataFrame,
+    placebo_trials: pd.DataFrame,
+    covariate_names: list[str],
+    estimation: EstimationParameters,
+) -> tuple[TrialData, TrialData]:
+    """Turn both trial tables into arrays; refuse what is wrong before anything is fitted."""
+    data = to_trial_data(trials=trials, covariates=covariate_names, outcome=estimation.outcome)
+    if placebo_trials.empty:
+        return data, without_rows(data)
+    return data, to_trial_data(
+        trials=placebo_trials, covariates=covariate_names, outcome=estimation.outcome
+    )

@@ -28,7 +28,7 @@ CANONICAL = [
 
 
 def create_pipeline() -> Pipeline:
-    """From the raw tables to `trials`, `placebo_trials` and the reports on the way."""
+    """From the raw tables to `trials`, `trial_data` and the reports on the way."""
     return Pipeline(
         [
             Node(
@@ -60,6 +60,17 @@ def create_pipeline() -> Pipeline:
                 inputs=[*CANONICAL, "params:trials", "params:policy"],
                 outputs=["placebo_trials", "placebo_coverage"],
                 name="assemble_placebo",
+            ),
+            Node(
+                nodes.prepare_trial_data,
+                inputs=[
+                    "trials",
+                    "placebo_trials",
+                    "covariate_names",
+                    "params:estimation",
+                ],
+                outputs=["trial_data", "placebo_data"],
+                name="prepare_trial_data",
             ),
         ],
         tags="data_engineering",

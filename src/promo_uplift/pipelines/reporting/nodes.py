@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from promo_uplift.analysis import held_out_scores, overlap_of
 from promo_uplift.checks import Verdict
 from promo_uplift.contracts.parameters import (
     CheckParameters,
@@ -13,11 +14,10 @@ from promo_uplift.contracts.parameters import (
     PolicyParameters,
     ReportParameters,
     TrialParameters,
+    WordingParameters,
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
-from promo_uplift.effects import overlap_summary
 from promo_uplift.metrics import RankingMetrics, group_effects, uplift_curves
-from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import PolicyEvaluation
 from promo_uplift.reporting.figures import (
@@ -27,7 +27,7 @@ from promo_uplift.reporting.figures import (
     profit_figure,
     uplift_figure,
 )
-from promo_uplift.reporting.run_record import RunRecord, run_record
+from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
 
 
 def draw_uplift_curves(
@@ -35,17 +35,15 @@ def draw_uplift_curves(
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
     evaluation: PolicyEvaluation,
-    trials: TrialParameters,
     metrics: MetricParameters,
     report: ReportParameters,
+    wording: WordingParameters,
     seed: int,
 ) -> Figure:
     """Draw gain curves of the champion and its baselines."""
     names = (evaluation.champion, "response", "random")
     curves = uplift_curves(
-        scores=dr_scores(
-            treatment=data.treatment, outcome=data.outcome, nuisances=nuisances.held_out()
-        ),
+        scores=held_out_scores(data=data, nuisances=nuisances),
         rankings={name: cross_fitted[name].held_out() for name in names},
         fold=nuisances.fold,
         groups=data.groups,
@@ -58,15 +56,18 @@ def draw_uplift_curves(
         curves=curves,
         champion=evaluation.champion,
         level=metrics.level,
-        outcome_days=trials.outcome_days,
+        wording=wording,
     )
 
 
 def draw_profit_curve(
-    curve: pd.DataFrame, evaluation: PolicyEvaluation, policy: PolicyParameters
+    curve: pd.DataFrame,
+    evaluation: PolicyEvaluation,
+    policy: PolicyParameters,
+    wording: WordingParameters,
 ) -> Figure:
     """Draw profit over the share mailed."""
-    return profit_figure(curve=curve, evaluation=evaluation, parameters=policy)
+    return profit_figure(curve=curve, evaluation=evaluation, parameters=policy, wording=wording)
 
 
 def draw_overlap(
@@ -74,14 +75,16 @@ def draw_overlap(
     nuisances: CrossFittedNuisances,
     checks: CheckParameters,
     report: ReportParameters,
+    wording: WordingParameters,
 ) -> Figure:
     """Draw the chance of being mailed, by arm."""
     return overlap_figure(
-        raw_propensity=nuisances.raw_propensity_held_out,
+        raw_propensity=nuisances.assignment_propensity(),
         treatment=data.treatment,
         overlap_low=checks.overlap_low,
         overlap_high=checks.overlap_high,
         bins=report.histogram_bins,
+        wording=wording,
     )
 
 
@@ -93,13 +96,12 @@ def draw_calibration(
     ranking: RankingMetrics,
     metrics: MetricParameters,
     report: ReportParameters,
+    wording: WordingParameters,
 ) -> Figure:
     """Draw predicted effects against the effects found in groups of them."""
     cate = cross_fitted[evaluation.champion].held_out()
     groups = group_effects(
-        scores=dr_scores(
-            treatment=data.treatment, outcome=data.outcome, nuisances=nuisances.held_out()
-        ),
+        scores=held_out_scores(data=data, nuisances=nuisances),
         cate=cate,
         fold=nuisances.fold,
         groups=data.groups,
@@ -113,14 +115,15 @@ def draw_calibration(
         learner=evaluation.champion,
         slope=f"{slope.estimate:.2f} ({slope.ci_low:.2f} to {slope.ci_high:.2f})",
         bins=report.histogram_bins,
+        wording=wording,
     )
 
 
 def draw_effects(
-    effects: pd.DataFrame, trials: TrialParameters, metrics: MetricParameters
+    effects: pd.DataFrame, metrics: MetricParameters, wording: WordingParameters
 ) -> Figure:
     """Draw the forest plot of average effects."""
-    return effects_figure(effects=effects, level=metrics.level, outcome_days=trials.outcome_days)
+    return effects_figure(effects=effects, level=metrics.level, wording=wording)
 
 
 def record_run(
@@ -147,21 +150,15 @@ def record_run(
         losses=leaderboard,
         evaluation=evaluation,
         by_learner=by_learner,
-        overlap=overlap_summary(
-            treatment=data.treatment,
-            raw_propensity=nuisances.raw_propensity_held_out,
-            n_clipped=nuisances.n_clipped,
-            fold=nuisances.fold,
-            low=checks.overlap_low,
-            high=checks.overlap_high,
-        ),
+        overlap=overlap_of(data=data, nuisances=nuisances, checks=checks),
+        is_money_stated=policy.are_stated,
         tags={
             "verdict": verdict.name,
             "verdict_reasons": ", ".join(verdict.reasons),
             "champion": evaluation.champion,
-            "treatment_definition": windows.treatment_definition,
+            "treatment_definition": data.comparison or windows.treatment_definition,
             "data_version": data_version,
-            "money": "assumed" if policy.values_are_assumptions else "given",
+            "money": money_tag(policy),
         },
         inputs={"trials": trials},
     )

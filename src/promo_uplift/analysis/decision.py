@@ -1,0 +1,348 @@
+"""From held-out effects to a decision: value, checks, verdict, list, model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from promo_uplift.analysis.estimation import held_out_scores
+from promo_uplift.checks import (
+    CheckResult,
+    Evidence,
+    Verdict,
+    VerdictFacts,
+    WindowAudit,
+    run_checks,
+)
+from promo_uplift.checks import verdict as judge
+from promo_uplift.contracts.parameters import (
+    CheckParameters,
+    EstimationParameters,
+    MetricParameters,
+    NuisanceParameters,
+    PolicyParameters,
+    TuningParameters,
+    WordingParameters,
+)
+from promo_uplift.contracts.results import (
+    CrossFittedCate,
+    CrossFittedNuisances,
+    FloatArray,
+    TrialData,
+)
+from promo_uplift.effects import (
+    OverlapSummary,
+    PlaceboEffect,
+    clustered_mean,
+    lottery_test,
+    manski_bounds,
+    overlap_summary,
+)
+from promo_uplift.metrics import RankingMetrics, with_expected_random
+from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment_nuisances
+from promo_uplift.nuisance.parallel import run_in_order
+from promo_uplift.nuisance.seeding import derived_rng
+from promo_uplift.policy import (
+    HouseholdPredictions,
+    PolicyCandidates,
+    PolicyEvaluation,
+    ScoringModel,
+    evaluate_policy,
+    policy_curve,
+    policy_scores,
+    policy_table,
+    share_threshold,
+    support,
+    support_ranges,
+    targeting_list,
+)
+from promo_uplift.tuning import (
+    DeployedLearner,
+    fit_deployed,
+    held_out_interval,
+    loss_terms,
+    study_digest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyValues:
+    """What choosing whom to treat is worth.
+
+    Attributes
+    ----------
+    evaluation : PolicyEvaluation
+        Of the policy that chooses among all candidates.
+    by_learner : dict of PolicyEvaluation
+        Of each learner alone.
+    table, curve : DataFrame
+        Policies side by side; profit over the share treated.
+    """
+
+    evaluation: PolicyEvaluation
+    by_learner: dict[str, PolicyEvaluation]
+    table: pd.DataFrame
+    curve: pd.DataFrame
+
+
+def value_policies(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    estimation: EstimationParameters,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    seed: int,
+) -> PolicyValues:
+    """Choose learner and share where they are not valued; value them and every baseline."""
+    scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
+    effects = with_expected_random({name: one.cate for name, one in cross_fitted.items()})
+    losses = {
+        name: loss_terms(loss=estimation.selection_loss, cate=cate, data=data, nuisances=nuisances)
+        for name, cate in effects.items()
+    }
+    competitions = [estimation.candidates, *([name] for name in effects)]
+    evaluation, *alone = run_in_order(
+        work=evaluate_policy,
+        arguments=[
+            {
+                "scores": scores,
+                "candidates": PolicyCandidates(
+                    cate={name: effects[name] for name in names},
+                    losses={name: losses[name] for name in names},
+                    response=effects["response"],
+                ),
+                "fold": nuisances.fold,
+                "groups": data.groups,
+                "parameters": policy,
+                "intervals": metrics,
+                "rng": derived_rng(seed=seed, purpose="policy"),
+            }
+            for names in competitions
+        ],
+        n_workers=estimation.n_workers,
+    )
+    curve = policy_curve(
+        scores=scores,
+        champion_cate=cross_fitted[evaluation.champion].held_out(),
+        response=cross_fitted["response"].held_out(),
+        fold=nuisances.fold,
+        groups=data.groups,
+        parameters=policy,
+        intervals=metrics,
+        rng=derived_rng(seed=seed, purpose="policy_curve"),
+    )
+    return PolicyValues(
+        evaluation=evaluation,
+        by_learner=dict(zip(effects, alone, strict=True)),
+        table=policy_table(evaluation=evaluation, parameters=policy),
+        curve=curve,
+    )
+
+
+def bound_champion(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    champion: CrossFittedCate,
+    estimation: EstimationParameters,
+    metrics: MetricParameters,
+    seed: int,
+) -> FloatArray:
+    """Pointwise interval of the champion's held-out effects, ``(n, 2)``."""
+    return held_out_interval(
+        fitted=champion,
+        data=data,
+        nuisances=nuisances,
+        level=metrics.level,
+        n_replicates=estimation.interval_replicates,
+        seed=seed,
+        n_workers=estimation.n_workers,
+    )
+
+
+def deploy(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    champion: str,
+    nuisance: NuisanceParameters,
+    estimation: EstimationParameters,
+    tuning: TuningParameters,
+    seed: int,
+) -> tuple[DeployedLearner, DeploymentNuisances]:
+    """Fit the champion and the nuisances on all rows, for households to come."""
+    parameters = estimation.learners[champion]
+    settings = {
+        "nuisance": nuisance.model_dump(),
+        "learner": parameters.model_dump(),
+        "tuning": tuning.model_dump(exclude={"journal", "progress"}),
+        "seed": seed,
+    }
+    prefix = study_digest(data=data, settings=settings)
+    learner = fit_deployed(
+        name=champion,
+        data=data,
+        nuisances=nuisances,
+        parameters=parameters,
+        tuning=tuning,
+        seed=seed,
+        interval_replicates=estimation.interval_replicates,
+        storage=tuning.journal,
+        study_prefix=prefix,
+    )
+    models = fit_deployment_nuisances(
+        data=data,
+        fold=nuisances.fold,
+        parameters=nuisance,
+        seed=seed,
+        n_workers=estimation.n_workers,
+        storage=tuning.journal,
+        study_prefix=prefix,
+    )
+    return learner, models
+
+
+def overlap_of(
+    *, data: TrialData, nuisances: CrossFittedNuisances, checks: CheckParameters
+) -> OverlapSummary:
+    """How far the arms share the same rows, by the design's propensity where it is known."""
+    return overlap_summary(
+        treatment=data.treatment,
+        raw_propensity=nuisances.assignment_propensity(),
+        n_clipped=nuisances.n_clipped,
+        fold=nuisances.fold,
+        low=checks.overlap_low,
+        high=checks.overlap_high,
+    )
+
+
+def reach_verdict(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    ranking: RankingMetrics,
+    evaluation: PolicyEvaluation,
+    placebo: PlaceboEffect,
+    windows: WindowAudit | None,
+    metrics: MetricParameters,
+    checks: CheckParameters,
+    policy: PolicyParameters,
+    wording: WordingParameters,
+) -> tuple[Verdict, tuple[CheckResult, ...]]:
+    """Run every check; the verdict is the worst that they allow."""
+    held_out = nuisances.held_out()
+    lottery = None
+    if data.known_propensity is not None:
+        lottery = lottery_test(
+            covariates=data.covariates,
+            treatment=data.treatment,
+            known=data.known_propensity,
+            modelled=nuisances.raw_propensity_held_out,
+            groups=data.groups,
+            level=metrics.level,
+        )
+    results = run_checks(
+        evidence=Evidence(
+            windows=windows,
+            lottery=lottery,
+            overlap=overlap_of(data=data, nuisances=nuisances, checks=checks),
+            placebo=placebo,
+            ranking=ranking,
+            policy=evaluation,
+            is_money_stated=policy.are_stated,
+            wording=wording,
+        ),
+        parameters=checks,
+    )
+    decided = judge(
+        results=results,
+        policy=evaluation,
+        facts=VerdictFacts(
+            effect=clustered_mean(
+                values=held_out_scores(data=data, nuisances=nuisances), groups=data.groups
+            ),
+            bounds=manski_bounds(treatment=data.treatment, outcome=data.outcome),
+            residual_sd_usd=float((data.outcome - held_out.outcome_mean).std()),
+            redemption_rate=float(nuisances.redemption_held_out().mean()),
+            level=metrics.level,
+            power=checks.power,
+        ),
+        parameters=policy,
+        wording=wording,
+    )
+    return decided, results
+
+
+def list_households(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    champion: CrossFittedCate,
+    interval: FloatArray,
+    evaluation: PolicyEvaluation,
+    verdict: Verdict,
+    checks: CheckParameters,
+    policy: PolicyParameters,
+) -> pd.DataFrame:
+    """Targeting list of the trials' households, each with the reason for or against it."""
+    ranges = support_ranges(
+        covariates=data.covariates,
+        quantile=policy.support_quantile,
+        overlap_low=checks.overlap_low,
+        overlap_high=checks.overlap_high,
+    )
+    return targeting_list(
+        data=data,
+        fold=nuisances.fold,
+        predictions=HouseholdPredictions(
+            cate=champion.held_out(),
+            interval=interval,
+            redemption=nuisances.redemption_held_out(),
+        ),
+        row_support=support(
+            ranges=ranges,
+            covariates=data.covariates,
+            propensity=nuisances.assignment_propensity(),
+        ),
+        share=evaluation.roi_optimal_share.estimate,
+        parameters=policy,
+        verdict_name=verdict.name,
+    )
+
+
+def scoring_model(
+    *,
+    data: TrialData,
+    learner: DeployedLearner,
+    models: DeploymentNuisances,
+    evaluation: PolicyEvaluation,
+    verdict: Verdict,
+    checks: CheckParameters,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+) -> ScoringModel:
+    """Put together what scores new households: effect, support, money, verdict."""
+    return ScoringModel(
+        learner=learner.learner,
+        propensity_model=models,
+        redemption_model=models,
+        covariates=tuple(str(name) for name in data.covariates.columns),
+        ranges=support_ranges(
+            covariates=data.covariates,
+            quantile=policy.support_quantile,
+            overlap_low=checks.overlap_low,
+            overlap_high=checks.overlap_high,
+        ),
+        parameters=policy,
+        verdict_name=verdict.name,
+        cate_threshold_usd=share_threshold(
+            cate=learner.learner.predict_cate(covariates=data.covariates),
+            share=evaluation.roi_optimal_share.estimate,
+        ),
+        level=metrics.level,
+        encoder=data.encoder,
+    )

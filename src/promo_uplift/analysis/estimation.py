@@ -1,0 +1,263 @@
+"""From trials to cross-fitted effects, ranking figures, average effects and the placebo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from promo_uplift.contracts.columns import CAMPAIGN_ID, HOUSEHOLD_ID
+from promo_uplift.contracts.parameters import (
+    CheckParameters,
+    EstimationParameters,
+    MetricParameters,
+    NuisanceParameters,
+    TuningParameters,
+)
+from promo_uplift.contracts.results import (
+    CrossFittedCate,
+    CrossFittedNuisances,
+    FloatArray,
+    TrialData,
+)
+from promo_uplift.effects import (
+    COLUMNS,
+    PlaceboEffect,
+    cross_section_effects,
+    no_placebo,
+    placebo_effect,
+)
+from promo_uplift.learners.registry import learner_spec
+from promo_uplift.metrics import RankingMetrics, leaderboard, ranking_metrics
+from promo_uplift.nuisance.crossfit import cross_fit_nuisances
+from promo_uplift.nuisance.scores import dr_scores
+from promo_uplift.nuisance.seeding import derived_rng
+from promo_uplift.trials import household_folds
+from promo_uplift.tuning import cross_fit_learner, loss_terms, study_digest
+
+
+def held_out_scores(*, data: TrialData, nuisances: CrossFittedNuisances) -> FloatArray:
+    """Doubly robust scores of held-out nuisances, in the outcome's unit, ``(n,)``."""
+    return dr_scores(treatment=data.treatment, outcome=data.outcome, nuisances=nuisances.held_out())
+
+
+def estimate_nuisances(
+    *,
+    data: TrialData,
+    nuisance: NuisanceParameters,
+    n_workers: int,
+    tuning: TuningParameters,
+    seed: int,
+    progress: bool = False,
+) -> CrossFittedNuisances:
+    """Cross-fit propensity, outcome and redemption models by household, once.
+
+    Parameters
+    ----------
+    data : TrialData
+        Stacked trials, ``n`` rows.
+    nuisance : NuisanceParameters
+    n_workers : int
+        Processes; the result does not depend on it.
+    tuning : TuningParameters
+        Its journal, from which interrupted studies resume.
+    seed : int
+    progress : bool
+        Whether to show bars on stderr.
+    """
+    return cross_fit_nuisances(
+        data=data,
+        fold=household_folds(groups=data.groups, n_folds=nuisance.n_folds, seed=seed),
+        parameters=nuisance,
+        seed=seed,
+        n_workers=n_workers,
+        storage=tuning.journal,
+        study_prefix=study_digest(
+            data=data, settings={"nuisance": nuisance.model_dump(), "seed": seed}
+        ),
+        progress=progress,
+    )
+
+
+def cross_fit_learners(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    nuisance: NuisanceParameters,
+    estimation: EstimationParameters,
+    tuning: TuningParameters,
+    seed: int,
+    progress: bool = False,
+) -> dict[str, CrossFittedCate]:
+    """Tune, fit and predict every configured learner for each held-out fold.
+
+    Parameters
+    ----------
+    data, nuisances
+        Rows and their nuisances.
+    nuisance, estimation, tuning
+        What the result depends on, and the learners.
+    seed : int
+    progress : bool
+        Whether to show bars on stderr.
+    """
+    return {
+        name: cross_fit_learner(
+            name=name,
+            data=data,
+            nuisances=nuisances,
+            parameters=parameters,
+            tuning=tuning,
+            seed=seed,
+            n_workers=estimation.n_workers,
+            storage=tuning.journal,
+            study_prefix=study_digest(
+                data=data,
+                settings={
+                    "nuisance": nuisance.model_dump(),
+                    "learner": parameters.model_dump(),
+                    "tuning": tuning.model_dump(exclude={"journal", "progress"}),
+                    "seed": seed,
+                },
+            ),
+            progress=progress,
+        )
+        for name, parameters in estimation.learners.items()
+    }
+
+
+def rank_learners(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    metrics: MetricParameters,
+    seed: int,
+) -> tuple[RankingMetrics, pd.DataFrame]:
+    """Judge every learner's ranking on held-out folds, with paired intervals.
+
+    Returns
+    -------
+    ranking : RankingMetrics
+    leaderboard : DataFrame
+        Of :func:`promo_uplift.metrics.leaderboard`.
+    """
+    ranking = ranking_metrics(
+        scores=held_out_scores(data=data, nuisances=nuisances),
+        rankings={name: fitted.held_out() for name, fitted in cross_fitted.items()},
+        fold=nuisances.fold,
+        groups=data.groups,
+        parameters=metrics,
+        rng=derived_rng(seed=seed, purpose="ranking"),
+    )
+    rows = np.arange(len(nuisances.fold))
+    losses = {
+        loss: {
+            name: float(
+                loss_terms(loss=loss, cate=fitted.cate, data=data, nuisances=nuisances)[
+                    rows, nuisances.fold
+                ].mean()
+            )
+            for name, fitted in cross_fitted.items()
+        }
+        for loss in ("dr_loss", "r_loss")
+    }
+    table = leaderboard(
+        metrics=ranking,
+        dr_loss=losses["dr_loss"],
+        r_loss=losses["r_loss"],
+        seconds={name: fitted.seconds for name, fitted in cross_fitted.items()},
+    )
+    return ranking, table
+
+
+def average_effects(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    metrics: MetricParameters,
+    checks: CheckParameters,
+) -> pd.DataFrame:
+    """Average effects by campaign and pooled: naive, ATE, ATT, overlap, ATO."""
+    return cross_section_effects(
+        data=data,
+        nuisances=nuisances.held_out(),
+        raw_propensity=nuisances.assignment_propensity(),
+        overlap_low=checks.overlap_low,
+        overlap_high=checks.overlap_high,
+        level=metrics.level,
+    )
+
+
+def estimate_placebo(
+    *,
+    data: TrialData,
+    days: int,
+    nuisance: NuisanceParameters,
+    n_workers: int,
+    tuning: TuningParameters,
+    metrics: MetricParameters,
+    checks: CheckParameters,
+    seed: int,
+    progress: bool = False,
+) -> tuple[PlaceboEffect, pd.DataFrame]:
+    """Estimate the same effects on an outcome from before the treatment.
+
+    Parameters
+    ----------
+    data : TrialData
+        The trials with the earlier outcome; without rows where there is none.
+    days : int
+        Length of the earlier window.
+    nuisance, n_workers, tuning, metrics, checks, seed, progress
+        As in :func:`estimate_nuisances` and :func:`average_effects`.
+    """
+    if not len(data.treatment):
+        return no_placebo(days=days), pd.DataFrame(columns=list(COLUMNS))
+    nuisances = estimate_nuisances(
+        data=data,
+        nuisance=nuisance,
+        n_workers=n_workers,
+        tuning=tuning,
+        seed=seed,
+        progress=progress,
+    )
+    effect = placebo_effect(
+        scores=held_out_scores(data=data, nuisances=nuisances),
+        groups=data.groups,
+        days=days,
+        level=metrics.level,
+        power=checks.power,
+    )
+    return effect, average_effects(data=data, nuisances=nuisances, metrics=metrics, checks=checks)
+
+
+def scores_table(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+) -> pd.DataFrame:
+    """Held-out effects, scores and nuisances of every row, for whoever wants to look closer."""
+    held_out = nuisances.held_out()
+    columns: dict[str, object] = {} if data.row is None else {"row": data.row}
+    columns |= {
+        HOUSEHOLD_ID: data.groups,
+        CAMPAIGN_ID: data.campaign,
+        "treatment": data.treatment,
+        "outcome_usd": data.outcome,
+        "fold": nuisances.fold,
+        "propensity": held_out.propensity,
+        "mu0_usd": held_out.mu0,
+        "mu1_usd": held_out.mu1,
+        "p_redeem_if_mailed": nuisances.redemption_held_out(),
+        "dr_score_usd": held_out_scores(data=data, nuisances=nuisances),
+    }
+    columns |= {
+        f"{'score' if learner_spec(name).role == 'ranking_only' else 'cate_usd'}_{name}": (
+            fitted.held_out()
+        )
+        for name, fitted in cross_fitted.items()
+    }
+    return pd.DataFrame(columns).astype({"treatment": np.int8, "fold": np.int8})

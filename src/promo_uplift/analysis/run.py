@@ -1,0 +1,214 @@
+"""One analysis of stacked trials, from arrays to the verdict, without a pipeline around it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pandas as pd
+
+from promo_uplift.analysis.decision import PolicyValues, reach_verdict, value_policies
+from promo_uplift.analysis.estimation import (
+    average_effects,
+    cross_fit_learners,
+    estimate_nuisances,
+    estimate_placebo,
+    rank_learners,
+)
+from promo_uplift.checks import CheckResult, Verdict, WindowAudit, validate_check_parameters
+from promo_uplift.contracts.parameters import AnalysisParameters
+from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
+from promo_uplift.effects import PlaceboEffect, no_placebo
+from promo_uplift.metrics import RankingMetrics
+from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.tuning import check_configured_learner
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What an analysis found; the same objects that a run leaves in its catalog.
+
+    Attributes
+    ----------
+    nuisances : CrossFittedNuisances
+    cross_fitted : dict of CrossFittedCate
+        Of every learner.
+    ranking : RankingMetrics
+    leaderboard, effects : DataFrame
+    placebo : PlaceboEffect
+    policies : PolicyValues
+    checks : tuple of CheckResult
+    verdict : Verdict
+    seconds : dict of float
+        Wall time by stage.
+    """
+
+    nuisances: CrossFittedNuisances
+    cross_fitted: dict[str, CrossFittedCate]
+    ranking: RankingMetrics
+    leaderboard: pd.DataFrame
+    effects: pd.DataFrame
+    placebo: PlaceboEffect
+    policies: PolicyValues
+    checks: tuple[CheckResult, ...]
+    verdict: Verdict
+    seconds: dict[str, float]
+
+    @property
+    def evaluation(self) -> PolicyEvaluation:
+        """Value of the policy that chooses among all candidates."""
+        return self.policies.evaluation
+
+    @property
+    def by_learner(self) -> dict[str, PolicyEvaluation]:
+        """Value of each learner's policy alone."""
+        return self.policies.by_learner
+
+    @property
+    def policy_curve(self) -> pd.DataFrame:
+        """Profit over the share treated."""
+        return self.policies.curve
+
+
+def refuse_unknown(parameters: AnalysisParameters) -> None:
+    """Refuse learners and checks that no registry knows, before anything is fitted.
+
+    Raises
+    ------
+    LearnerError, CheckError
+        Naming them.
+    """
+    validate_check_parameters(parameters.checks)
+    for name, learner in parameters.estimation.learners.items():
+        check_configured_learner(name=name, parameters=learner)
+
+
+def analyse_trials(
+    *,
+    data: TrialData,
+    parameters: AnalysisParameters,
+    seed: int,
+    placebo: TrialData | None = None,
+    placebo_days: int = 0,
+    windows: WindowAudit | None = None,
+    progress: bool = False,
+) -> Analysis:
+    """Nuisances, learners, ranking, effects, placebo, policies, checks and verdict of trials.
+
+    The same functions, in the same order, as ``causal_estimation`` and ``targeting_policy``.
+
+    Parameters
+    ----------
+    data : TrialData
+        Stacked trials, ``n`` rows.
+    parameters : AnalysisParameters
+    seed : int
+    placebo : TrialData, optional
+        The same trials with an outcome from before the treatment.
+    placebo_days : int
+        Length of that outcome's window.
+    windows : WindowAudit, optional
+        Proof that the covariates end before the treatment; None where they came as they are.
+    progress : bool
+        Whether to show bars on stderr.
+
+    Raises
+    ------
+    LearnerError, CheckError, MetricError, PolicyError
+        Naming what was found; unknown names before anything is fitted.
+    """
+    refuse_unknown(parameters)
+    estimation, tuning = parameters.estimation, parameters.tuning
+    clock = _Clock()
+    nuisances = estimate_nuisances(
+        data=data,
+        nuisance=parameters.nuisance,
+        n_workers=estimation.n_workers,
+        tuning=tuning,
+        seed=seed,
+        progress=progress,
+    )
+    clock.lap("nuisances")
+    cross_fitted = cross_fit_learners(
+        data=data,
+        nuisances=nuisances,
+        nuisance=parameters.nuisance,
+        estimation=estimation,
+        tuning=tuning,
+        seed=seed,
+        progress=progress,
+    )
+    clock.lap("learners")
+    ranking, table = rank_learners(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        metrics=parameters.metrics,
+        seed=seed,
+    )
+    effects = average_effects(
+        data=data, nuisances=nuisances, metrics=parameters.metrics, checks=parameters.checks
+    )
+    clock.lap("ranking")
+    before = no_placebo(days=placebo_days)
+    if placebo is not None:
+        before, _ = estimate_placebo(
+            data=placebo,
+            days=placebo_days,
+            nuisance=parameters.nuisance,
+            n_workers=estimation.n_workers,
+            tuning=tuning,
+            metrics=parameters.metrics,
+            checks=parameters.checks,
+            seed=seed,
+            progress=progress,
+        )
+    clock.lap("placebo")
+    policies = value_policies(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        estimation=estimation,
+        policy=parameters.policy,
+        metrics=parameters.metrics,
+        seed=seed,
+    )
+    clock.lap("policies")
+    verdict, checks = reach_verdict(
+        data=data,
+        nuisances=nuisances,
+        ranking=ranking,
+        evaluation=policies.evaluation,
+        placebo=before,
+        windows=windows,
+        metrics=parameters.metrics,
+        checks=parameters.checks,
+        policy=parameters.policy,
+        wording=parameters.wording,
+    )
+    clock.lap("verdict")
+    return Analysis(
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        ranking=ranking,
+        leaderboard=table,
+        effects=effects,
+        placebo=before,
+        policies=policies,
+        checks=checks,
+        verdict=verdict,
+        seconds=clock.seconds,
+    )
+
+
+class _Clock:
+    """Wall seconds between laps."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
