@@ -1,6 +1,6 @@
 # Needs Python 3.11-3.13 and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock uplift viz check test e2e docs figures bench clean
+.PHONY: help setup lock uplift viz check test e2e docs figures card bench clean
 
 PYTHON ?= $(shell for c in python3 python3.12 python3.11 python3.13 python; do \
 	$$c -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo $$c; break; }; done)
@@ -55,8 +55,16 @@ figures: $(INSTALLED) ## take the newest run's profit curve into the documentati
 		Image.open('data/08_reporting/profit_curve.png').convert('P', palette=1, colors=64) \
 		.save('docs/figures/profit_curve.png', optimize=True)"
 
+card: $(INSTALLED) ## measure every estimator where the truth is known (ROOT=folder of outside sets)
+	$(BIN)/kedro run --pipelines simulation --to-outputs world_profile
+	$(BIN)/kedro run --env table --pipelines outside_sets $(if $(ROOT),--params benchmark.root=$(ROOT))
+	$(if $(ROOT),$(BIN)/python -m benchmarks.outside_page)
+	$(BIN)/kedro run --pipelines benchmark
+	cp data/08_reporting/benchmark/trust-card.md docs/trust-card.md
+
 bench: $(INSTALLED) ## measure speed against the alternatives, side by side
 	$(BIN)/python -m benchmarks.trials
+	$(BIN)/python -m benchmarks.simulation
 	$(BIN)/python -m benchmarks.run
 
 clean: ## remove the environment and every result

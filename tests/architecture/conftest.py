@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from promo_uplift.pipeline_registry import register_pipelines
+from promo_uplift.pipeline_registry import ENVIRONMENT, register_pipelines
 from promo_uplift.settings import CONFIG_LOADER_ARGS
 
 
@@ -34,5 +34,17 @@ def load_configuration(root):
 
 
 @pytest.fixture(scope="session")
-def pipelines():
-    return register_pipelines()
+def pipelines_of():
+    """A function from an environment to the pipelines that it registers."""
+
+    def register(environment):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(ENVIRONMENT, environment)
+            return register_pipelines()
+
+    return register
+
+
+@pytest.fixture(scope="session")
+def pipelines(pipelines_of):
+    return pipelines_of("base")

@@ -9,7 +9,7 @@ import pytest
 from promo_uplift.checks import CHECKS
 from promo_uplift.learners.registry import LEARNERS
 
-NAME = re.compile(r"`([\w-]+)`")
+NAME = re.compile(r"`([\w/-]+)`")
 
 
 def table(text, title):

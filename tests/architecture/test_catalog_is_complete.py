@@ -6,7 +6,10 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
-ENVIRONMENTS = ("base", "test", "original")
+ENVIRONMENTS = ("base", "test", "original", "simulated", "table")
+#: Pipelines of their own, beside the way from data to decision.
+BESIDE = {"simulation", "benchmark", "outside_sets"}
+DOORS = {"data_engineering", "table"}
 
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
@@ -44,7 +47,7 @@ def test_every_entry_of_the_catalog_is_used(pipelines, catalog):
 
 def test_an_entry_that_nobody_uses_would_be_found(pipelines, catalog):
     fewer = {"data_engineering": pipelines["data_engineering"]}
-    assert "trial_data" in unused(fewer, catalog)
+    assert "nuisances" in unused(fewer, catalog)
 
 
 def test_whatever_is_made_has_one_maker(pipelines):
@@ -52,7 +55,22 @@ def test_whatever_is_made_has_one_maker(pipelines):
     assert len(made) == len(set(made))
 
 
-def test_uplift_is_the_sum_of_the_other_pipelines(pipelines):
-    parts = [one for name, one in pipelines.items() if name not in ("uplift", "__default__")]
-    assert set(pipelines["uplift"].nodes) == {node for part in parts for node in part.nodes}
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_uplift_is_the_environments_door_and_all_that_follows(pipelines_of, environment):
+    pipelines = pipelines_of(environment)
+    door = "table" if environment == "table" else "data_engineering"
+    parts = set(pipelines) - {"uplift", "__default__"} - BESIDE - (DOORS - {door})
+    assert door in parts
+    assert len(parts) == 4
+    assert set(pipelines["uplift"].nodes) == {
+        node for name in parts for node in pipelines[name].nodes
+    }
     assert pipelines["__default__"] is pipelines["uplift"]
+
+
+def test_both_doors_give_what_the_rest_reads(pipelines):
+    rest = pipelines["causal_estimation"] + pipelines["targeting_policy"] + pipelines["reporting"]
+    common = pipelines["data_engineering"].outputs() & pipelines["table"].outputs()
+    given = pipelines["data_engineering"].outputs() & rest.inputs()
+    assert given <= pipelines["table"].outputs()
+    assert {"trial_data", "placebo_data", "data_version", "window_audit"} <= common

@@ -41,7 +41,7 @@ def raw_parameters(root, environment):
 def typed_parameters(pipelines):
     """Model of each parameter, from the annotations of the nodes that read it."""
     types = {}
-    for node in pipelines["uplift"].nodes:
+    for node in {node for one in pipelines.values() for node in one.nodes}:
         arguments = inspect.signature(node.func, eval_str=True).parameters.values()
         for argument, name in zip(arguments, node.inputs, strict=True):
             if name.startswith("params:"):
@@ -49,7 +49,7 @@ def typed_parameters(pipelines):
     return types
 
 
-@pytest.fixture(scope="module", params=["base", "test", "original"])
+@pytest.fixture(scope="module", params=["base", "test", "original", "simulated", "table"])
 def parameters(request, load_configuration):
     return load_configuration(request.param)["parameters"]
 
@@ -68,8 +68,10 @@ def test_every_parameter_has_one_strict_type(pipelines):
 def test_every_parameter_is_read_and_valid(parameters, pipelines):
     types = typed_parameters(pipelines)
     given = {name for name in parameters if not name.startswith("_")}
-    assert given == set(types)
-    for name, (model,) in types.items():
+    # tables are read in their own environment only
+    assert given | {"table", "outside_sets"} == set(types)
+    for name in given:
+        (model,) = types[name]
         if issubclass(model, BaseModel):
             model.model_validate(parameters[name])
 
@@ -86,16 +88,33 @@ def test_failures_are_named_for_exactly_the_checks(parameters):
     assert list(checks.on_fail) == list(CHECKS)
 
 
-def test_every_learner_has_a_file_that_the_estimation_uses(root, parameters):
-    folder = root / "conf" / "base" / "parameters" / "learners"
-    files = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in folder.iterdir()}
-    assert set(files) == set(LEARNERS)
-    for name, content in files.items():
+def learner_files(root, environment):
+    folder = root / "conf" / environment / "parameters" / "learners"
+    return {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in folder.glob("*.yml")}
+
+
+def test_every_learner_has_a_file_that_an_estimation_uses(root, load_configuration):
+    """Made for retail spend (base), or for tables whose outcome follows the covariates closely."""
+    base, of_tables = learner_files(root, "base"), learner_files(root, "table")
+    assert set(base) | set(of_tables) == set(LEARNERS)
+    assert set(of_tables) - set(base) == {"trend_learner"}
+    for name, content in [*base.items(), *of_tables.items()]:
         assert list(content) == [f"_{name}"]
-    text = (folder.parent / "causal_estimation.yml").read_text(encoding="utf-8")
-    for name in files:
+    for environment in ("base", "test", "original", "simulated"):
+        learners = load_configuration(environment)["parameters"]["estimation"]["learners"]
+        assert set(learners) == set(base)
+    learners = load_configuration("table")["parameters"]["estimation"]["learners"]
+    assert set(learners) == set(LEARNERS)
+
+
+@pytest.mark.parametrize(
+    ("environment", "file"), [("base", "causal_estimation"), ("table", "estimation")]
+)
+def test_the_estimation_names_each_learners_own_file(root, environment, file):
+    path = root / "conf" / environment / "parameters" / f"{file}.yml"
+    text = path.read_text(encoding="utf-8")
+    for name in learner_files(root, environment):
         assert f"    {name}: ${{_{name}}}\n" in text
-    assert set(parameters["estimation"]["learners"]) == set(LEARNERS)
 
 
 def test_every_learners_defaults_lie_in_its_search_space(parameters):
@@ -108,10 +127,16 @@ def not_sizes(changed, base):
     known = leaves(base)
     found = {}
     for name, value in leaves(changed).items():
+        section = name.split(".")[0]
+        if section.startswith("_") and section not in base:
+            continue  # an anchor of this file, judged where it is used
         if name not in known:
             found[name] = "not in base"
         elif name in SIZE_SWITCHES:
             continue
+        elif isinstance(value, list) and isinstance(known[name], list):
+            if not all(isinstance(one, Real) for one in [*value, *known[name]]):
+                found[name] = "not a list of numbers"
         elif isinstance(value, bool) or not isinstance(value, Real):
             found[name] = "no number"
         elif known[name] is not None and not isinstance(known[name], Real):
@@ -143,3 +168,16 @@ def test_a_test_environment_that_changes_logic_would_be_found(load_configuration
 
 def test_the_environment_of_the_publishers_files_changes_the_source_only(root):
     assert set(leaves(raw_parameters(root, "original"))) == SOURCE_KEYS
+
+
+def test_the_environment_of_tables_names_no_column_and_no_money(root, load_configuration):
+    text = (root / "conf" / "table" / "parameters" / "table.yml").read_text(encoding="utf-8")
+    changed = yaml.safe_load(text)
+    assert set(changed) == {"table", "estimation", "policy", "wording"}
+    assert changed["estimation"] == {"outcome": "outcome"}
+    assert changed["policy"]["are_stated"] is False
+    unset = {name for name, value in changed["table"].items() if value is None}
+    assert set(changed["table"]) - unset == {"max_levels", "identifier_share"}
+    given = load_configuration("table")["parameters"]
+    assert given["policy"]["contact_cost_usd"] == 0.0
+    assert set(given["wording"]) == set(changed["wording"])

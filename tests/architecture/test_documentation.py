@@ -17,7 +17,15 @@ from promo_uplift.sources import SOURCES
 from promo_uplift.trials import LEADING
 
 #: Documented as a whole: their own pages or files say what is inside.
-WHOLE = ("nuisance.model", "estimation.learners", "checks.on_fail")
+WHOLE = (
+    "nuisance.model",
+    "estimation.learners",
+    "checks.on_fail",
+    "simulation",
+    "simulation_profile",
+    "store_study",
+    "benchmark",
+)
 #: Named by a pattern or by the column that they fill.
 IDENTIFIERS = {"household_id", "campaign_id", "campaign_type"}
 
@@ -52,14 +60,19 @@ def page(root):
     return lambda name: (root / "docs" / name).read_text(encoding="utf-8")
 
 
+def names_of_both_doors(load_configuration):
+    table = {"table": load_configuration("table")["parameters"]["table"]}
+    return parameter_names(load_configuration("base")["parameters"] | table)
+
+
 def test_every_parameter_is_documented(page, load_configuration):
-    names = parameter_names(load_configuration("base")["parameters"])
+    names = names_of_both_doors(load_configuration)
     assert len(names) > 50
     assert unmentioned(names, page("configuration.md")) == set()
 
 
 def test_no_parameter_is_documented_that_does_not_exist(page, load_configuration):
-    names = parameter_names(load_configuration("base")["parameters"])
+    names = names_of_both_doors(load_configuration)
     sections = {name.split(".")[0] for name in names if "." in name}
     documented = re.findall(r"`((?:\w+)\.(?:\w+))`", page("configuration.md"))
     assert {one for one in documented if one.split(".")[0] in sections} - names == set()

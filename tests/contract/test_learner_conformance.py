@@ -18,7 +18,9 @@ from promo_uplift.learners import LEARNERS, build_learner, check_learners
 from promo_uplift.learners.intervals import with_half_sample_interval
 from promo_uplift.tuning.search import check_configured_learner
 
-YAML_FOLDER = Path(__file__).parents[2] / "conf" / "base" / "parameters" / "learners"
+CONF = Path(__file__).parents[2] / "conf"
+#: A learner is configured for retail spend (base), for any table, or for both.
+YAML_FOLDERS = [CONF / environment / "parameters" / "learners" for environment in ("base", "table")]
 
 SMALL_TREES = {
     "n_estimators": 20,
@@ -38,6 +40,12 @@ SMALL_FOREST = {
     "max_depth": 6,
     "min_var_fraction_leaf": 0.1,
 }
+SMALL_TREND = {
+    "trend_folds": 3,
+    "trend_penalties": 10,
+    "trend_smallest": 0.01,
+    "trend_tolerance": 0.0001,
+}
 
 # Estimators whose formula changes sign with the arms; the others rank, or know no arms.
 SYMMETRIC = tuple(name for name, spec in LEARNERS.items() if spec.role != "ranking_only")
@@ -47,6 +55,8 @@ def small_choice(name):
     fields = set(LEARNERS[name].parameters.model_fields)
     if "max_samples" in fields:
         return SMALL_FOREST
+    if "trend_folds" in fields:
+        return SMALL_TREES | SMALL_TREND
     return SMALL_TREES if fields else {}
 
 
@@ -97,10 +107,13 @@ def test_registry_entry_states_what_it_does(name):
 
 
 def test_its_yaml_names_its_parameters_and_defaults_inside_the_space(name):
-    content = yaml.safe_load((YAML_FOLDER / f"{name}.yml").read_text(encoding="utf-8"))
-    assert list(content) == [f"_{name}"]
-    parameters = LearnerParameters.model_validate(content[f"_{name}"])
-    check_configured_learner(name=name, parameters=parameters)
+    files = [folder / f"{name}.yml" for folder in YAML_FOLDERS]
+    contents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in files if path.exists()]
+    assert contents
+    for content in contents:
+        assert list(content) == [f"_{name}"]
+        parameters = LearnerParameters.model_validate(content[f"_{name}"])
+        check_configured_learner(name=name, parameters=parameters)
 
 
 def test_predictions_have_one_finite_value_per_row(name):
@@ -283,4 +296,5 @@ def test_a_search_space_of_unknown_parameters_is_refused():
 
 
 def test_every_yaml_is_of_a_registered_learner():
-    assert {path.stem for path in YAML_FOLDER.glob("*.yml")} == set(LEARNERS)
+    files = {path.stem for folder in YAML_FOLDERS for path in folder.glob("*.yml")}
+    assert files == set(LEARNERS)

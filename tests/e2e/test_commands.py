@@ -16,6 +16,10 @@ pytestmark = pytest.mark.e2e
 PIPELINES = {
     "uplift",
     "data_engineering",
+    "table",
+    "simulation",
+    "benchmark",
+    "outside_sets",
     "causal_estimation",
     "targeting_policy",
     "reporting",

@@ -98,8 +98,10 @@ def nested(runs: list[Run], run: Run) -> dict[str, Run]:
 def test_the_verdict_is_printed_with_its_reasons(finished: Finished, verdict: str) -> None:
     assert verdict in VERDICTS
     checks = report(finished, "checks.csv")
-    failed = checks.loc[~checks["passed"], "code"].tolist()
-    assert f"WHY     {len(failed)} of {len(checks)} checks fail." in finished.out
+    failed = checks.loc[checks["outcome"] == "failed", "code"].tolist()
+    applied = checks["outcome"].isin(["passed", "failed"]).sum()
+    assert checks.loc[checks["outcome"] == "not applicable", "code"].tolist() == ["PU-LOTTERY"]
+    assert f"WHY     {len(failed)} of {applied} checks fail." in finished.out
     for code in failed:
         assert re.search(rf"^ +{code}: \S", finished.out, re.MULTILINE)
     assert "\nDO      " in finished.out
@@ -256,8 +258,8 @@ def test_the_targeting_list_says_of_each_household_why(
     households = report(finished, "targeting_list.csv")
     assert len(households) == len(trials)
     assert not households.duplicated(["household_id", "campaign_id"]).any()
-    assert households["cate_ci_low_usd"].le(households["cate_usd"]).all()
-    assert households["cate_ci_high_usd"].ge(households["cate_usd"]).all()
+    # no interval of a single household holds the truth as often as it says: none is offered
+    assert households[["cate_ci_low_usd", "cate_ci_high_usd"]].isna().all(axis=None)
     assert households["expected_profit_usd"].is_monotonic_decreasing
     # profit = margin x effect - contact - redemption cost x a probability
     spent = 0.25 * households["cate_usd"] - 0.75 - households["expected_profit_usd"]
@@ -463,9 +465,8 @@ def test_a_fresh_process_scores_households(
     assert len(scored) == 200
     inside = scored[scored["in_support"]]
     assert len(inside) > 50
-    assert np.isfinite(inside[SCORED[:4]].to_numpy(dtype=float)).all()
-    assert inside["ci_low_usd"].le(inside["cate_usd"]).all()
-    assert inside["ci_high_usd"].ge(inside["cate_usd"]).all()
+    assert np.isfinite(inside[["cate_usd", "expected_profit_usd"]].to_numpy(dtype=float)).all()
+    assert inside[["ci_low_usd", "ci_high_usd"]].isna().all(axis=None)
     assert inside["cate_usd"].nunique() > 20
     if verdict != "publish":
         assert not scored["recommend"].any()

@@ -33,6 +33,12 @@ FOREST = {
     "max_depth": 8,
     "min_var_fraction_leaf": 0.1,
 }
+TREND = {
+    "trend_folds": 5,
+    "trend_penalties": 20,
+    "trend_smallest": 0.01,
+    "trend_tolerance": 0.0001,
+}
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,8 @@ def choice(name):
     fields = LEARNERS[name].parameters.model_fields
     if "max_samples" in fields:
         return FOREST
+    if "trend_folds" in fields:
+        return TREES | TREND
     return TREES if fields else {}
 
 
@@ -140,6 +148,7 @@ RANDOMISED = {
     "t_learner": (1.9, 5.7),
     "x_learner": (1.2, 4.2),
     "dr_learner": (1.5, 4.9),
+    "trend_learner": (1.9, 5.8),
     "causal_forest": (0.8, 3.6),
 }
 CONFOUNDED = {
@@ -149,6 +158,7 @@ CONFOUNDED = {
     "t_learner": (3.7, 10.6),
     "x_learner": (0.9, 3.8),
     "dr_learner": (3.0, 8.9),
+    "trend_learner": (1.9, 5.7),
     "causal_forest": (1.0, 3.6),
 }
 

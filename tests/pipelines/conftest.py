@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from in_memory import COVARIATES, EFFECT_USD, parameters, run, trial_table
 
-from promo_uplift.pipelines import causal_estimation, targeting_policy
+from promo_uplift.pipelines import causal_estimation, data_engineering, targeting_policy
 
 AUDIT = {"n_covariates": 3, "n_rows": 2_000, "changed": [], "passed": True}
 
@@ -22,9 +22,10 @@ def decided(*, effect_usd, standing=None):
         "standing_champion": standing,
         **parameters(),
     }
+    prepared = data_engineering.create_pipeline().only_nodes("prepare_trial_data")
     estimated = causal_estimation.create_pipeline()
     policy = targeting_policy.create_pipeline()
-    made = run(estimated + policy, inputs)
+    made = run(prepared + estimated + policy, inputs)
     return SimpleNamespace(inputs=inputs, made=made)
 
 

@@ -16,6 +16,7 @@ from promo_uplift.contracts.parameters import (
     ReportParameters,
     TrialParameters,
     TuningParameters,
+    WordingParameters,
 )
 
 COVARIATES = ["pre_spend_usd", "pre_visits", "demo_age"]
@@ -100,9 +101,11 @@ def parameters(**changed):
             max_propensity_auc=0.9,
             refuse_overlap_share=0.2,
             max_clipped_share=0.05,
+            refuse_clipped_share=0.1,
             power=0.8,
             on_fail={
                 "PU-WINDOW": "refuse",
+                "PU-LOTTERY": "refuse",
                 "PU-OVERLAP": "bounds_only",
                 "PU-SEPARATION": "bounds_only",
                 "PU-CLIPPED": "bounds_only",
@@ -110,6 +113,15 @@ def parameters(**changed):
                 "PU-RANKING": "experiment_needed",
                 "PU-POLICY": "experiment_needed",
             },
+        ),
+        "wording": WordingParameters(
+            unit="USD",
+            decimals=2,
+            treatment="mailing",
+            treated="mailed",
+            subject="household",
+            subjects="households",
+            horizon="in 28 days",
         ),
         "report": ReportParameters(curve_points=11, histogram_bins=10, calibration_groups=3),
         "seed": 7,

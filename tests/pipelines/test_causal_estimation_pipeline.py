@@ -9,9 +9,11 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from promo_uplift.contracts.errors import CheckError, LearnerError, TrialError
-from promo_uplift.pipelines import causal_estimation
+from promo_uplift.hooks import refuse_unknown_names
+from promo_uplift.pipelines import causal_estimation, data_engineering
 
 AVERAGE_USD = EFFECT_USD / 2
+PREPARED = data_engineering.create_pipeline().only_nodes("prepare_trial_data")
 
 
 def test_the_average_effect_is_found(strong):
@@ -41,9 +43,7 @@ def test_the_placebo_finds_nothing(strong):
 
 
 def test_without_a_campaign_that_allows_one_there_is_no_placebo_figure(strong):
-    pipeline = causal_estimation.create_pipeline().only_nodes(
-        "prepare_trial_data", "estimate_placebo"
-    )
+    pipeline = PREPARED + causal_estimation.create_pipeline().only_nodes("estimate_placebo")
     empty = {"placebo_trials": strong.inputs["placebo_trials"].head(0)}
     given = {**strong.inputs, **empty}
     made = run(pipeline, {name: given[name] for name in pipeline.inputs()})
@@ -79,61 +79,54 @@ def test_scores_of_every_row_are_held_out_effects(strong):
 
 
 def test_equal_inputs_give_equal_results(strong):
-    again = run(
-        causal_estimation.create_pipeline(),
-        strong.inputs | parameters(),
-    )
+    again = run(PREPARED + causal_estimation.create_pipeline(), strong.inputs | parameters())
     for name in ("cate_scores", "effects"):
         assert again[name].equals(strong.made[name])
 
 
-def refused_before_any_fit(error, match, **changed):
-    """Run with changed inputs; nothing but the first node's input may have been made."""
+@pytest.mark.parametrize("table", ["trials", "placebo_trials"])
+def test_a_single_arm_is_refused_before_any_fit(table):
     inputs = {
         "trials": trial_table(effect_usd=0.0, n_households=20),
         "placebo_trials": trial_table(effect_usd=0.0, n_households=20),
         "covariate_names": COVARIATES,
         **parameters(),
-    } | changed
+    }
+    inputs[table] = inputs[table].assign(treatment=1)
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
-    pipeline = causal_estimation.create_pipeline().to_nodes("prepare_trial_data")
-    assert [node.name for node in pipeline.nodes] == ["prepare_trial_data"]
-    with pytest.raises(error, match=match):
-        SequentialRunner().run(pipeline, catalog)
+    with pytest.raises(TrialError, match="treated and control households"):
+        SequentialRunner().run(PREPARED, catalog)
 
 
-def test_an_unknown_learner_is_refused_before_any_fit():
+def with_wrong_learner():
     known = parameters()["params:estimation"]
     learners = {**known.learners, "x_lerner": known.learners["t_learner"]}
-    estimation = known.model_copy(update={"learners": learners})
-    refused_before_any_fit(
-        LearnerError, "Did you mean `x_learner`", **{"params:estimation": estimation}
-    )
+    return {"params:estimation": known.model_copy(update={"learners": learners})}
+
+
+def with_wrong_checks(*, added=(), removed=()):
+    known = parameters()["params:checks"]
+    on_fail = {code: allows for code, allows in known.on_fail.items() if code not in removed}
+    on_fail |= dict.fromkeys(added, "refuse")
+    return {"params:checks": known.model_copy(update={"on_fail": on_fail})}
 
 
 @pytest.mark.parametrize(
-    ("changed", "match"),
-    [({"PU-NOTHING": "refuse"}, "unknown: .'PU-NOTHING'."), ({}, "missing: .'PU-WINDOW'.")],
+    ("changed", "error", "match"),
+    [
+        (with_wrong_learner(), LearnerError, "Did you mean `x_learner`"),
+        (with_wrong_checks(added=["PU-NOTHING"]), CheckError, "unknown: .'PU-NOTHING'."),
+        (with_wrong_checks(removed=["PU-WINDOW"]), CheckError, "missing: .'PU-WINDOW'."),
+    ],
 )
-def test_wrong_codes_of_checks_are_refused_before_any_fit(changed, match):
-    checks = parameters()["params:checks"]
-    on_fail = {**checks.on_fail, **changed}
-    if not changed:
-        del on_fail["PU-WINDOW"]
-    refused_before_any_fit(
-        CheckError,
-        match,
-        **{"params:checks": checks.model_copy(update={"on_fail": on_fail})},
-    )
-
-
-@pytest.mark.parametrize("table", ["trials", "placebo_trials"])
-def test_a_single_arm_is_refused_before_any_fit(table):
-    single = trial_table(effect_usd=0.0, n_households=20).assign(treatment=1)
-    refused_before_any_fit(TrialError, "treated and control households", **{table: single})
+def test_unknown_names_are_refused_before_any_node(changed, error, match):
+    """By the hook that sees the catalog; nothing has run by then."""
+    given = parameters() | changed
+    with pytest.raises(error, match=match):
+        refuse_unknown_names(estimation=given["params:estimation"], checks=given["params:checks"])
 
 
 def test_whatever_fits_a_model_waits_for_these_refusals():
-    pipeline = causal_estimation.create_pipeline()
+    pipeline = PREPARED + causal_estimation.create_pipeline()
     later = pipeline.from_nodes("prepare_trial_data").nodes
     assert {node.name for node in pipeline.nodes} == {node.name for node in later}

@@ -17,9 +17,19 @@ from promo_uplift.checks import (
     verdict_text,
 )
 from promo_uplift.contracts.errors import CheckError
-from promo_uplift.contracts.parameters import CheckParameters, PolicyParameters
+from promo_uplift.contracts.parameters import (
+    CheckParameters,
+    PolicyParameters,
+    WordingParameters,
+)
 from promo_uplift.contracts.results import Interval
-from promo_uplift.effects import ClusteredMean, ManskiBounds, OverlapSummary, PlaceboEffect
+from promo_uplift.effects import (
+    ClusteredMean,
+    LotteryTest,
+    ManskiBounds,
+    OverlapSummary,
+    PlaceboEffect,
+)
 from promo_uplift.metrics import RankingMetrics
 from promo_uplift.policy import PolicyEvaluation, PolicyValue
 
@@ -32,9 +42,11 @@ PARAMETERS = CheckParameters(
     max_propensity_auc=0.9,
     refuse_overlap_share=0.2,
     max_clipped_share=0.05,
+    refuse_clipped_share=0.1,
     power=0.8,
     on_fail={
         "PU-WINDOW": "refuse",
+        "PU-LOTTERY": "refuse",
         "PU-OVERLAP": "bounds_only",
         "PU-SEPARATION": "experiment_needed",
         "PU-CLIPPED": "bounds_only",
@@ -51,6 +63,23 @@ MONEY = PolicyParameters(
     grid_points=11,
     support_quantile=0.0,
 )
+WORDING = WordingParameters(
+    unit="USD",
+    decimals=2,
+    treatment="mailing",
+    treated="mailed",
+    subject="household",
+    subjects="households",
+    horizon="in 28 days",
+)
+FAIR = LotteryTest(
+    largest_z=1.5,
+    largest_name="pre_visits",
+    threshold_z=3.2,
+    departing=(),
+    n_tests=45,
+)
+RIGGED = replace(FAIR, largest_z=9.0, departing=("pre_visits", "propensity model"))
 
 
 @dataclass
@@ -90,11 +119,20 @@ def policy(*, over_none=ABOVE, over_all=ABOVE, all_profit=ACROSS):
     )
 
 
-def evidence(*, gain_random=ABOVE, gain_response=ABOVE, placebo=ACROSS, changed=(), **parts):
+def evidence(
+    *,
+    gain_random=ABOVE,
+    gain_response=ABOVE,
+    placebo=ACROSS,
+    changed=(),
+    lottery=FAIR,
+    **parts,
+):
     overlap = {"propensity_auc": 0.7, "overlap_share": 0.9, "clipped_share": 0.01}
     overlap |= {name: parts.pop(name) for name in list(overlap) if name in parts}
     return Evidence(
-        windows=Audit(changed=changed),
+        windows=None if changed is None else Audit(changed=changed),
+        lottery=lottery,
         overlap=OverlapSummary(**overlap, low=0.1, high=0.9, n_rows=6_900),
         placebo=None if placebo is None else PlaceboEffect(placebo, 14.0, 28, 6_900, 2_300),
         ranking=RankingMetrics(
@@ -110,6 +148,8 @@ def evidence(*, gain_random=ABOVE, gain_response=ABOVE, placebo=ACROSS, changed=
             replicates=100,
             level=0.95,
         ),
+        is_money_stated=parts.pop("is_money_stated", True),
+        wording=WORDING,
         policy=policy(**parts),
     )
 
@@ -119,17 +159,17 @@ FACTS = VerdictFacts(
     bounds=ManskiBounds(-2_000.0, 2_100.0, 0.0, 4_100.0),
     residual_sd_usd=110.0,
     redemption_rate=0.1,
-    outcome_days=28,
     level=0.95,
     power=0.8,
 )
 
 FAILURES = {
     "PU-WINDOW": [{"changed": ("pre_visits",)}],
+    "PU-LOTTERY": [{"lottery": RIGGED}],
     "PU-OVERLAP": [{"overlap_share": 0.79}],
     "PU-SEPARATION": [{"propensity_auc": 0.91}],
     "PU-CLIPPED": [{"clipped_share": 0.051}],
-    "PU-PLACEBO": [{"placebo": ABOVE}, {"placebo": BELOW}, {"placebo": None}],
+    "PU-PLACEBO": [{"placebo": ABOVE}, {"placebo": BELOW}, {"placebo": None, "lottery": None}],
     "PU-RANKING": [{"gain_random": ACROSS}, {"gain_response": BELOW}],
     "PU-POLICY": [{"over_none": ACROSS}, {"over_all": ACROSS}],
 }
@@ -138,7 +178,9 @@ FAILURES = {
 def decide(**parts):
     found = evidence(**parts)
     results = run_checks(evidence=found, parameters=PARAMETERS)
-    return verdict(results=results, policy=found.policy, facts=FACTS, parameters=MONEY)
+    return verdict(
+        results=results, policy=found.policy, facts=FACTS, parameters=MONEY, wording=WORDING
+    )
 
 
 def test_every_check_has_a_failure_here():
@@ -157,7 +199,7 @@ def test_all_checks_pass_on_good_evidence():
 )
 def test_each_check_fails_alone_and_allows_what_is_configured(code, parts):
     results = run_checks(evidence=evidence(**parts), parameters=PARAMETERS)
-    failed = [result for result in results if not result.passed]
+    failed = [result for result in results if result.failed]
     assert [result.code for result in failed] == [code]
     assert failed[0].allows == PARAMETERS.on_fail[code]
 
@@ -216,13 +258,15 @@ def test_the_verdict_is_the_worst_that_is_allowed(worst):
         *(replace(result, allows="publish") for result in results[1:]),
     ]
     for order in (mixed, mixed[::-1]):
-        found = verdict(results=order, policy=policy(), facts=FACTS, parameters=MONEY)
+        found = verdict(
+            results=order, policy=policy(), facts=FACTS, parameters=MONEY, wording=WORDING
+        )
         assert found.name == SEVERITY[worst]
 
 
 def test_no_checks_allow_nothing():
     with pytest.raises(CheckError, match="at least one check"):
-        verdict(results=[], policy=policy(), facts=FACTS, parameters=MONEY)
+        verdict(results=[], policy=policy(), facts=FACTS, parameters=MONEY, wording=WORDING)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +310,9 @@ def test_money_that_is_not_assumed_is_not_called_so():
     given = MONEY.model_copy(update={"values_are_assumptions": False})
     results = run_checks(evidence=found, parameters=PARAMETERS)
     text = verdict_text(
-        verdict=verdict(results=results, policy=found.policy, facts=FACTS, parameters=given),
+        verdict=verdict(
+            results=results, policy=found.policy, facts=FACTS, parameters=given, wording=WORDING
+        ),
         width=WIDTH,
     )
     assert "ASSUMED" not in text
@@ -276,29 +322,174 @@ def test_an_infinite_break_even_needs_no_test_of_any_size():
     free = MONEY.model_copy(update={"margin_rate": 0.0})
     found = evidence(gain_random=ACROSS)
     results = run_checks(evidence=found, parameters=PARAMETERS)
-    decided = verdict(results=results, policy=found.policy, facts=FACTS, parameters=free)
+    decided = verdict(
+        results=results, policy=found.policy, facts=FACTS, parameters=free, wording=WORDING
+    )
     assert decided.households_per_arm is None
     assert "no finite A/B test" in verdict_text(verdict=decided, width=WIDTH)
+
+
+WORST = {
+    "overlap_share": 0.1234,
+    "propensity_auc": 0.987,
+    "clipped_share": 0.234,
+    "placebo": Interval(-123.45, -150.67, -101.23),
+    "gain_random": Interval(-123.45, -150.67, -101.23),
+    "gain_response": Interval(-123.45, -150.67, -101.23),
+    "over_none": Interval(-123.45, -150.67, -101.23),
+    "over_all": Interval(-123.45, -150.67, -101.23),
+}
 
 
 @pytest.mark.parametrize(
     "parts",
     [
         {},
-        {
-            "changed": ("pre_purchase_regularity", "pre_visits"),
-            "overlap_share": 0.1234,
-            "propensity_auc": 0.987,
-            "clipped_share": 0.234,
-            "placebo": Interval(-123.45, -150.67, -101.23),
-            "gain_random": Interval(-123.45, -150.67, -101.23),
-            "gain_response": Interval(-123.45, -150.67, -101.23),
-            "over_none": Interval(-123.45, -150.67, -101.23),
-            "over_all": Interval(-123.45, -150.67, -101.23),
-        },
+        # raw data are audited and no lottery; a table is the other way round
+        {**WORST, "changed": ("pre_purchase_regularity", "pre_visits"), "lottery": None},
+        {**WORST, "changed": None, "lottery": RIGGED},
     ],
 )
 def test_even_the_longest_text_fits_a_screen(parts):
     lines = verdict_text(verdict=decide(**parts), width=WIDTH).splitlines()
     assert len(lines) <= MOST_LINES
     assert max(len(line) for line in lines) <= WIDTH
+
+
+def result_of(code, **parts):
+    results = run_checks(evidence=evidence(**parts), parameters=PARAMETERS)
+    (found,) = [result for result in results if result.code == code]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "parts"),
+    [
+        ("PU-WINDOW", {"changed": None}),
+        ("PU-LOTTERY", {"lottery": None}),
+        ("PU-PLACEBO", {"placebo": None}),
+        ("PU-POLICY", {"is_money_stated": False}),
+    ],
+)
+def test_a_check_that_has_nothing_to_look_at_neither_passes_nor_fails(code, parts):
+    found = result_of(code, **parts)
+    assert (found.applies, found.passed, found.failed) == (False, False, False)
+    assert found.allows == "publish"
+    assert np.isnan(found.value)
+    row = checks_table([found]).iloc[0]
+    assert row["outcome"] == "not applicable"
+    decided = decide(**parts)
+    assert decided.not_applicable == (code,)
+    assert code not in (*decided.passed, *decided.reasons)
+    assert f"nothing to check: {code}" in verdict_text(verdict=decided, width=WIDTH)
+
+
+def test_the_table_says_passed_failed_or_not_applicable():
+    results = run_checks(evidence=evidence(changed=None, clipped_share=0.06), parameters=PARAMETERS)
+    outcomes = checks_table(results).set_index("code")["outcome"].to_dict()
+    assert outcomes.pop("PU-WINDOW") == "not applicable"
+    assert outcomes.pop("PU-CLIPPED") == "failed"
+    assert set(outcomes.values()) == {"passed"}
+
+
+def test_without_a_lottery_a_missing_placebo_still_fails():
+    assert result_of("PU-PLACEBO", placebo=None, lottery=None).failed
+
+
+def test_a_placebo_that_was_looked_at_counts_in_an_experiment_too():
+    assert result_of("PU-PLACEBO", placebo=ABOVE, lottery=FAIR).failed
+
+
+def test_a_failed_lottery_names_what_departs_and_why_that_may_be():
+    found = result_of("PU-LOTTERY", lottery=RIGGED)
+    assert found.sentence.startswith("2 of 45 comparisons with the stated propensity depart, ")
+    assert "up to 9.0 errors: " in found.sentence
+    assert "`pre_visits`, `propensity model`" in found.sentence
+    assert "these follow the mailing" in found.sentence
+    assert (found.value, found.threshold, found.allows) == (9.0, 3.2, "refuse")
+
+
+def test_a_failed_lottery_lists_five_names_at_most():
+    many = replace(RIGGED, departing=tuple(f"column_{n}" for n in range(30)))
+    found = result_of("PU-LOTTERY", lottery=many)
+    assert "30 of 45 comparisons" in found.sentence
+    assert found.sentence.count("`column_") == 5
+
+
+def test_a_fair_lottery_says_how_far_the_largest_departs():
+    sentence = result_of("PU-LOTTERY").sentence
+    assert sentence.startswith("None of 45 comparisons")
+    assert "the largest, pre_visits, by 1.5 errors" in sentence
+
+
+@pytest.mark.parametrize(
+    ("share", "allows"),
+    [(0.05, "publish"), (0.051, "bounds_only"), (0.1, "bounds_only"), (0.101, "refuse")],
+)
+def test_a_region_without_counterparts_refuses(share, allows):
+    assert result_of("PU-CLIPPED", clipped_share=share).allows == allows
+    assert decide(clipped_share=share).name == allows
+
+
+UNSTATED = MONEY.model_copy(
+    update={
+        "are_stated": False,
+        "margin_rate": 1.0,
+        "contact_cost_usd": 0.0,
+        "redemption_cost_usd": 0.0,
+    }
+)
+
+
+def decide_without_cost(**parts):
+    found = evidence(is_money_stated=False, **parts)
+    results = run_checks(evidence=found, parameters=PARAMETERS)
+    return verdict(
+        results=results, policy=found.policy, facts=FACTS, parameters=UNSTATED, wording=WORDING
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "name", "action"),
+    [
+        ({}, "publish", "use_effects"),
+        ({"all_profit": ABOVE, "gain_random": ACROSS}, "experiment_needed", "use_average"),
+        ({"all_profit": BELOW, "gain_random": ACROSS}, "experiment_needed", "use_average"),
+        ({"placebo": ABOVE, "gain_random": ACROSS}, "experiment_needed", "experiment"),
+        ({"clipped_share": 0.06}, "bounds_only", "experiment"),
+        ({"lottery": RIGGED}, "refuse", "stop"),
+    ],
+)
+def test_without_a_cost_the_verdict_is_about_effects(parts, name, action):
+    decided = decide_without_cost(**parts)
+    assert (decided.name, decided.action) == (name, action)
+    assert np.isnan(decided.break_even_usd)
+    expected = 2 * ((1.959964 + 0.841621) * 110.0 / decided.mde_usd) ** 2
+    assert decided.households_per_arm == int(np.ceil(expected))
+    text = verdict_text(verdict=decided, width=WIDTH)
+    for word in ("profit", "breaks even", "ASSUMED", "margin 100%", "targeting list"):
+        assert word not in text
+
+
+def test_without_a_cost_a_verdict_to_publish_asks_for_one():
+    text = verdict_text(verdict=decide_without_cost(), width=WIDTH)
+    assert "state a cost to get a decision" in text
+    assert "`contact_cost`" in text
+
+
+def test_where_only_the_ranking_fails_the_average_effect_stands():
+    text = verdict_text(verdict=decide_without_cost(gain_random=ACROSS), width=WIDTH)
+    assert "VERDICT experiment_needed: the average effect may be used, the ranking may not" in text
+    assert "do not choose households by their predicted effects" in " ".join(text.split())
+    assert "Draw lots" not in text
+
+
+def test_the_value_of_a_unit_is_said_where_the_outcome_is_no_money():
+    found = evidence()
+    results = run_checks(evidence=found, parameters=PARAMETERS)
+    valued = MONEY.model_copy(update={"outcome_value_usd": 20.0})
+    decided = verdict(
+        results=results, policy=found.policy, facts=FACTS, parameters=valued, wording=WORDING
+    )
+    assert "20.00 USD for a unit of the outcome, margin 25%" in decided.figures[-1]
+    assert "for a unit" not in decide().figures[-1]

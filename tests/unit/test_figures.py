@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from promo_uplift.contracts.parameters import PolicyParameters
+from promo_uplift.contracts.parameters import PolicyParameters, WordingParameters
 from promo_uplift.contracts.results import Interval
 from promo_uplift.policy import PolicyEvaluation, PolicyValue
 from promo_uplift.reporting import (
@@ -28,6 +28,18 @@ MONEY = PolicyParameters(
     values_are_assumptions=True,
     grid_points=11,
     support_quantile=0.0,
+)
+WORDING = WordingParameters(
+    unit="USD",
+    decimals=2,
+    treatment="mailing",
+    treated="mailed",
+    subject="household",
+    subjects="households",
+    horizon="in 28 days",
+)
+VISITS = WORDING.model_copy(
+    update={"unit": "visits", "decimals": None, "subject": "row", "subjects": "rows", "horizon": ""}
 )
 ZERO = Interval(0.0, 0.0, 0.0)
 EVALUATION = PolicyEvaluation(
@@ -84,7 +96,7 @@ def test_uplift_curves_name_the_champion_and_the_unit(champion):
     curves = long_table(names, "learner", "gain_usd").rename(
         columns={"low": "ci_low", "high": "ci_high"}
     )
-    figure = uplift_figure(curves=curves, champion=champion, level=0.95, outcome_days=28)
+    figure = uplift_figure(curves=curves, champion=champion, level=0.95, wording=WORDING)
     text = rendered(figure)
     assert f"{champion} (champion)" in text
     assert "28 days, USD per household" in text
@@ -101,7 +113,9 @@ def test_the_profit_curve_states_share_interval_break_even_and_assumptions():
             "high": "profit_usd_per_household_ci_high",
         }
     )
-    text = rendered(profit_figure(curve=curve, evaluation=EVALUATION, parameters=MONEY))
+    text = rendered(
+        profit_figure(curve=curve, evaluation=EVALUATION, parameters=MONEY, wording=WORDING)
+    )
     for part in (
         "best share 30% (10% to 70%)",
         "break-even",
@@ -113,12 +127,39 @@ def test_the_profit_curve_states_share_interval_break_even_and_assumptions():
         assert part in text
 
 
+def test_without_a_stated_cost_the_curve_shows_the_outcome_and_no_money():
+    curve = long_table(["champion", "response", "random"], "policy", "gain_per_household").rename(
+        columns={"low": "gain_per_household_ci_low", "high": "gain_per_household_ci_high"}
+    )
+    free = MONEY.model_copy(
+        update={
+            "are_stated": False,
+            "margin_rate": 1.0,
+            "contact_cost_usd": 0.0,
+            "redemption_cost_usd": 0.0,
+        }
+    )
+    text = rendered(
+        profit_figure(curve=curve, evaluation=EVALUATION, parameters=free, wording=VISITS)
+    )
+    assert "Gain, visits per row of the base" in text
+    assert "No cost was stated" in text
+    assert "+0.21 visits (-0.4 to +0.6)" in text
+    for part in ("USD", "profit and no", "margin", "break-even"):
+        assert part not in text
+
+
 def test_the_overlap_is_drawn_by_arm_with_its_share():
     rng = np.random.default_rng(0)
     propensity = rng.uniform(0, 1, 1_000)
     treatment = rng.binomial(1, propensity)
     figure = overlap_figure(
-        raw_propensity=propensity, treatment=treatment, overlap_low=0.1, overlap_high=0.9, bins=20
+        raw_propensity=propensity,
+        treatment=treatment,
+        overlap_low=0.1,
+        overlap_high=0.9,
+        bins=20,
+        wording=WORDING,
     )
     text = rendered(figure)
     assert f"mailed ({treatment.sum():,})" in text
@@ -148,8 +189,10 @@ def test_calibration_shows_what_was_predicted_beside_what_was_found():
             learner="dr_learner",
             slope="0.9 (0.2 to 1.6)",
             bins=20,
+            wording=WORDING,
         )
     )
+    assert "clustered by household." in text
     assert "0.9 (0.2 to 1.6)" in text
     assert "USD per household" in text
 
@@ -170,7 +213,7 @@ def test_effects_are_drawn_for_few_and_for_many_campaigns(campaigns):
         ]
     )
     effects.loc[0, ["estimate_usd", "ci_low", "ci_high"]] = np.nan
-    text = rendered(effects_figure(effects=effects, level=0.95, outcome_days=28))
+    text = rendered(effects_figure(effects=effects, level=0.95, wording=WORDING))
     assert "Naive difference (confounded)" in text
     assert "all campaigns" in text
     assert ("campaign 13" in text) == (len(campaigns) == 3)

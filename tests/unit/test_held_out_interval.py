@@ -95,3 +95,11 @@ def test_a_constant_effect_is_held_about_as_often_as_promised(hits):
     Rows of a world share their fits; the shares' standard error over 60 worlds is .01.
     """
     assert 0.885 <= hits.mean() <= 0.965
+
+
+def test_no_replicate_offers_no_interval():
+    world = randomised_world(n_households=100, seed=1, effect_usd=EFFECT_USD)
+    cate, bounds = interval_of(*world, replicates=0)
+    assert bounds.shape == (200, 2)
+    assert np.isnan(bounds).all()
+    assert np.isfinite(cate).all()

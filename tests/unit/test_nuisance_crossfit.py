@@ -255,3 +255,30 @@ def test_seeds_differ_by_purpose_and_index_and_fit_lightgbm():
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert derived_seed(seed=3, purpose="a") == derived_seed(seed=3, purpose="a")
+
+
+def test_a_stated_propensity_replaces_the_estimate_unclipped(world):
+    data, fold = world
+    known = np.linspace(0.001, 0.999, 300)
+    modelled = run(world)
+    result = run((dataclasses.replace(data, known_propensity=known), fold))
+    assert result.is_propensity_known
+    assert (result.propensity == known[:, np.newaxis]).all()
+    assert result.n_clipped == 0
+    assert (result.held_out().propensity == known).all()
+    assert (result.assignment_propensity() == known).all()
+    # the model is fitted all the same, for the check of the lottery, and nothing else changes
+    for name in ("mu0", "mu1", "redemption", "raw_propensity_held_out"):
+        np.testing.assert_array_equal(getattr(result, name), getattr(modelled, name))
+    assert not modelled.is_propensity_known
+    assert (modelled.assignment_propensity() == modelled.raw_propensity_held_out).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, np.nan, -0.1])
+def test_a_stated_propensity_that_is_no_chance_is_refused(world, value):
+    data, fold = world
+    known = np.full(300, 0.5)
+    known[:2] = value
+    impossible = dataclasses.replace(data, known_propensity=known)
+    with pytest.raises(LearnerError, match="strictly between 0 and 1; 2 of 300 do not"):
+        run((impossible, fold))

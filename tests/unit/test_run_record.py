@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from promo_uplift.contracts.results import CrossFittedCate, Interval
-from promo_uplift.reporting.run_record import figures_of, run_record, with_interval
+from promo_uplift.reporting.run_record import figures_of, money_tag, run_record, with_interval
 
 
 def interval(value):
@@ -46,7 +46,7 @@ RANKING = SimpleNamespace(
 TRIAL = {"fold": 0, "number": 0, "state": "COMPLETE", "loss": 1.0, "seconds": 0.1}
 
 
-def record(stopped_by="trials"):
+def record(stopped_by="trials", *, is_money_stated=True):
     return run_record(
         data=SimpleNamespace(treatment=np.array([0, 1, 0, 1]), groups=np.array([7, 7, 8, 9])),
         nuisances=None,
@@ -61,6 +61,7 @@ def record(stopped_by="trials"):
         evaluation=evaluation("dr_learner", 0.5),
         by_learner={name: evaluation(name, v) for name, v in (("dr_learner", 0.6), ("zero", 0.0))},
         overlap=SimpleNamespace(propensity_auc=0.7, overlap_share=0.9, clipped_share=0.01),
+        is_money_stated=is_money_stated,
         tags={"verdict": "publish"},
         inputs={"trials": pd.DataFrame({"a": [1]})},
     )
@@ -107,7 +108,10 @@ def test_each_learner_has_the_same_names_for_its_own_policy():
     assert list(learners) == ["dr_learner", "zero"]
     champion = learners["dr_learner"]
     ranking_and_policy = figures_of(
-        learner="dr_learner", ranking=RANKING, evaluation=evaluation("dr_learner", 0.6)
+        learner="dr_learner",
+        ranking=RANKING,
+        evaluation=evaluation("dr_learner", 0.6),
+        is_money_stated=True,
     )
     assert champion.metrics == {
         **ranking_and_policy,
@@ -130,3 +134,23 @@ def test_tags_and_inputs_are_kept():
     found = record()
     assert found.tags == {"verdict": "publish"}
     assert list(found.inputs) == ["trials"]
+
+
+def test_without_a_stated_cost_no_figure_speaks_of_money():
+    found = record(is_money_stated=False)
+    names = set(found.metrics).union(*(one.metrics for one in found.learners))
+    assert not {name for name in names if any(word in name for word in ("profit", "usd", "roi"))}
+    assert names == {
+        name
+        for name in set(record().metrics).union(*(one.metrics for one in record().learners))
+        if not any(word in name for word in ("profit", "usd", "roi"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("are_stated", "are_assumptions", "tag"),
+    [(True, True, "assumed"), (True, False, "given"), (False, False, "not stated")],
+)
+def test_the_tag_says_where_money_comes_from(are_stated, are_assumptions, tag):
+    money = SimpleNamespace(are_stated=are_stated, values_are_assumptions=are_assumptions)
+    assert money_tag(money) == tag

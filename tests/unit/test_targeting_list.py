@@ -89,7 +89,8 @@ def test_only_publish_recommends_anybody(verdict):
 
 def test_without_an_interval_nobody_is_called_sure():
     table = listed(interval=np.full((4, 2), np.nan))
-    assert table.loc[11, "reason"] == "targeted_interval_includes_break_even"
+    assert table.loc[11, "reason"] == "targeted_without_interval"
+    assert table.loc[11, "recommend"]
 
 
 def test_the_list_is_sorted_and_states_the_money():

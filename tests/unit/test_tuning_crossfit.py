@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from promo_uplift.contracts.errors import LearnerError
+from promo_uplift.contracts.errors import IntervalNotOffered, LearnerError
 from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
 from promo_uplift.contracts.results import CrossFittedNuisances, TrialData
 from promo_uplift.learners.intervals import HalfSampleLearner
@@ -213,6 +213,23 @@ def test_the_deployed_learner_has_an_interval_and_survives_pickling(world, name,
     assert np.all((interval[:, 0] <= cate) & (cate <= interval[:, 1]))
     assert isinstance(deployed.learner, HalfSampleLearner)
     assert set(deployed.tuning["fold"]) <= {ALL_FOLDS}
+
+
+def test_without_replicates_even_a_forests_own_interval_is_not_offered(world):
+    data, nuisances = world
+    deployed = fit_deployed(
+        name="causal_forest",
+        data=data,
+        nuisances=nuisances,
+        parameters=FOREST,
+        tuning=tuning(),
+        seed=1,
+        interval_replicates=0,
+    )
+    learner = pickle.loads(pickle.dumps(deployed.learner))  # noqa: S301 - our own object
+    assert np.isfinite(learner.predict_cate(covariates=data.covariates)).all()
+    with pytest.raises(IntervalNotOffered, match="interval_replicates"):
+        learner.predict_interval(covariates=data.covariates, level=0.9)
 
 
 def test_the_deployed_learner_is_fitted_on_all_rows_with_held_out_nuisances(world):

@@ -71,3 +71,12 @@ def test_code_and_libraries_change_it(data, tmp_path, monkeypatch):
     after = study_digest(data=data, settings=SETTINGS)
     monkeypatch.setattr(module, "version", lambda name: "0.0.0")
     assert len({before, after, study_digest(data=data, settings=SETTINGS)}) == 3
+
+
+def test_a_stated_propensity_changes_it(data):
+    n = len(data.outcome)
+    digests = {
+        study_digest(data=replace(data, known_propensity=known), settings=SETTINGS)
+        for known in (None, np.full(n, 0.5), np.full(n, 0.4))
+    }
+    assert len(digests) == 3

@@ -1,0 +1,1 @@
+"""Worlds with a known truth, and how far each estimator is from it."""
