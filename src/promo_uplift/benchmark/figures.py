@@ -27,6 +27,8 @@ NOTE_WIDTH = 130
 MONEY_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 #: Ends of the colour scale of ratios; what lies beyond has their colour.
 SMALLEST_RATIO, LARGEST_RATIO = 0.25, 4.0
+#: Powers of two from 1 beyond which the colour is too dark for black text.
+DARK_FROM = 1.2
 COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, "#CC79A7", "#56B4E9")
 
 
@@ -135,7 +137,16 @@ def pehe_figure(*, summary: pd.DataFrame) -> Figure:
     )
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8.5)
+            is_dark = abs(np.log2(max(value, SMALLEST_RATIO))) > DARK_FROM
+            axis.text(
+                column,
+                row,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                fontsize=8.5,
+                color="white" if is_dark else "black",
+            )
     axis.set_xticks(range(len(learners)), learners, rotation=30, ha="right", fontsize=9)
     _world_axis(axis, cells)
     bar = figure.colorbar(shown, ax=axis, ticks=[-2, -1, 0, 1, 2], shrink=0.8)
