@@ -33,6 +33,7 @@ SETTINGS = {
     "n_workers": 1,
     "progress": False,
     "quantiles": 5,
+    "population_households": 2_000,
     "analysis": {
         "n_folds": 3,
         "bootstrap_replicates": 50,

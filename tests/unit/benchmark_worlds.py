@@ -57,6 +57,7 @@ def benchmark_parameters(*, folder, worlds, n_workers=1, progress=False):
         n_workers=n_workers,
         progress=progress,
         quantiles=3,
+        population_households=20_000,
         analysis=AnalysisSizes(
             n_folds=3,
             bootstrap_replicates=50,

@@ -90,6 +90,20 @@ def sized_parameters(*, parameters: AnalysisParameters, sizes: AnalysisSizes) ->
     )
 
 
+def with_nuisance_of(*, world: AnyWorld, parameters: AnalysisParameters) -> AnalysisParameters:
+    """Return the parameters with the world's own sizes of the nuisances, if it has any."""
+    if not isinstance(world, NieWagerWorld) or not world.nuisance:
+        return parameters
+    model = parameters.nuisance.model
+    # nothing is tuned here, so nothing is searched
+    own = model.model_copy(
+        update={"defaults": {**model.defaults, **world.nuisance}, "search_space": {}}
+    )
+    return parameters.model_copy(
+        update={"nuisance": parameters.nuisance.model_copy(update={"model": own})}
+    )
+
+
 def world_trials(
     *,
     world: AnyWorld,
@@ -146,6 +160,7 @@ def run_piece(  # noqa: PLR0913 - one piece, named in full by its caller
         ``world, n_households, depth, replication, subject, figure, value, truth, ci_low, ci_high,
         covered``; equal inputs give equal rows but for those of the figure ``seconds``.
     """
+    parameters = with_nuisance_of(world=world, parameters=parameters)
     own = derived_seed(
         seed=seed, purpose=f"benchmark/{name}/{depth}", index=(n_households, replication)
     )

@@ -41,12 +41,16 @@ class World(Parameters):
 
 
 class NieWagerWorld(World):
-    """One of the four setups of Nie & Wager (2021), section 4; a unit of theirs is one dollar."""
+    """One of the four setups of Nie & Wager (2021), section 4; a unit of theirs is one dollar.
+
+    ``nuisance`` replaces sizes of the nuisances' base model (LightGBM's names).
+    """
 
     kind: Literal["nie_wager"]
     setup: Literal["a", "b", "c", "d"]
     n_covariates: Annotated[int, Field(ge=5)]
     noise_sd: Positive
+    nuisance: dict[str, float | int] = Field(default_factory=dict)
 
 
 class SpendWorld(World):
@@ -119,6 +123,7 @@ class BenchmarkParameters(Parameters):
     n_workers: Count
     progress: bool
     quantiles: Annotated[int, Field(ge=2)]
+    population_households: Count
     analysis: AnalysisSizes
     card: CardParameters
     worlds: dict[str, AnyWorld] = Field(min_length=1)

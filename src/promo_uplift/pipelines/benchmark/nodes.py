@@ -18,6 +18,7 @@ from promo_uplift.benchmark.figures import (
 from promo_uplift.benchmark.judge import CHAMPION
 from promo_uplift.benchmark.outside import outside_paragraph
 from promo_uplift.benchmark.pieces import run_benchmark
+from promo_uplift.benchmark.population import against_population
 from promo_uplift.benchmark.record import benchmark_record
 from promo_uplift.benchmark.simulated import RetailSimulator
 from promo_uplift.benchmark.summary import summarise, summarise_seconds
@@ -78,10 +79,11 @@ def retail_simulator(
 
 
 def summarise_worlds(
-    results: pd.DataFrame, metrics: MetricParameters
+    results: pd.DataFrame, metrics: MetricParameters, benchmark: BenchmarkParameters, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Coverage, bias, rates and means with Monte-Carlo intervals; seconds apart."""
-    return summarise(results=results, level=metrics.level), summarise_seconds(results=results)
+    judged = against_population(results=results, benchmark=benchmark, seed=seed)
+    return summarise(results=judged, level=metrics.level), summarise_seconds(results=results)
 
 
 def draw_benchmark(

@@ -32,7 +32,12 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.summarise_worlds,
-                inputs=["benchmark_results", "params:metrics"],
+                inputs=[
+                    "benchmark_results",
+                    "params:metrics",
+                    "params:benchmark",
+                    "params:seed",
+                ],
                 outputs=["benchmark_summary", "benchmark_seconds"],
                 name="summarise_worlds",
             ),
