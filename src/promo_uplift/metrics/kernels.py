@@ -29,6 +29,26 @@ def sums(values: FloatArray, code: IntArray, counts: CountArray) -> FloatArray:
 
 
 @njit(cache=True)
+def sum_block(
+    first: int,
+    end: int,
+    code: IntArray,
+    counts: CountArray,
+    scores: FloatArray,
+    width: FloatArray,
+    gain: FloatArray,
+) -> None:
+    """Put the rows' weight into ``width (R,)`` and their weighted scores into ``gain (R,)``."""
+    width[:], gain[:] = 0.0, 0.0
+    for row in range(first, end):
+        weight, score = counts[code[row]], scores[row]
+        for r in range(len(width)):
+            w = float(weight[r])
+            width[r] += w
+            gain[r] += w * score
+
+
+@njit(cache=True)
 def qini(
     starts: IntArray, code: IntArray, counts: CountArray, scores: FloatArray, total: FloatArray
 ) -> FloatArray:
@@ -45,13 +65,7 @@ def qini(
                 area[r] += w * score * (total[r] - 2.0 * before[r] - w)
                 before[r] += w
             continue
-        width[:], gain[:] = 0.0, 0.0
-        for row in range(first, end):
-            weight, score = counts[code[row]], scores[row]
-            for r in range(replicates):
-                w = float(weight[r])
-                width[r] += w
-                gain[r] += w * score
+        sum_block(first, end, code, counts, scores, width, gain)
         for r in range(replicates):
             area[r] += gain[r] * (total[r] - 2.0 * before[r] - width[r])
             before[r] += width[r]
@@ -68,13 +82,7 @@ def autoc(
     width, gain = np.zeros(replicates), np.zeros(replicates)
     log_before = np.zeros(replicates)
     for block in range(len(starts) - 1):
-        width[:], gain[:] = 0.0, 0.0
-        for row in range(starts[block], starts[block + 1]):
-            weight, score = counts[code[row]], scores[row]
-            for r in range(replicates):
-                w = float(weight[r])
-                width[r] += w
-                gain[r] += w * score
+        sum_block(starts[block], starts[block + 1], code, counts, scores, width, gain)
         for r in range(replicates):
             if width[r] > 0.0:
                 a, b = before[r], before[r] + width[r]
@@ -104,13 +112,7 @@ def curve(
     due = np.zeros(replicates, dtype=np.int64)
     gains = np.zeros((n_shares, replicates))
     for block in range(len(starts) - 1):
-        width[:], gain[:] = 0.0, 0.0
-        for row in range(starts[block], starts[block + 1]):
-            weight, score = counts[code[row]], scores[row]
-            for r in range(replicates):
-                w = float(weight[r])
-                width[r] += w
-                gain[r] += w * score
+        sum_block(starts[block], starts[block + 1], code, counts, scores, width, gain)
         for r in range(replicates):
             if width[r] > 0.0:
                 after = before[r] + width[r]

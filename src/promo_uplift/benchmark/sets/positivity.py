@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from promo_uplift.analysis import Analysis, AnalysisParameters, analyse_trials, held_out_scores
 from promo_uplift.benchmark.sets.bundle import (
@@ -54,13 +57,14 @@ def positivity_table(
     declared = None
     if isinstance(experiment, BenchmarkSet):
         declared = experiment.known_propensity
-        rows.append(_truth(experiment))
+        rows.append(_truth(experiment, level=analysis.metrics.level))
     data = to_trial_data(bench=log, covariates=numeric_covariates(bench=log))
     for subject, propensity in ((AS_OBSERVED, None), (AS_EXPERIMENT, declared)):
         if subject == AS_EXPERIMENT and propensity is None:
             continue
         known = None if propensity is None else np.full(log.n_rows, propensity)
-        rows += _judged(subject, log, _with_propensity(data, known), _small(analysis), seed)
+        stated = replace(data, known_propensity=known)
+        rows += _judged(subject, log, stated, _small(analysis), seed)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -109,13 +113,14 @@ def _judged(
     ]
 
 
-def _truth(experiment: BenchmarkSet) -> dict[str, object]:
+def _truth(experiment: BenchmarkSet, *, level: float) -> dict[str, object]:
     treated = experiment.frame[experiment.treatment].to_numpy() == 1
     outcome = experiment.frame[experiment.outcome].to_numpy(dtype=np.float64)
     arms = outcome[treated], outcome[~treated]
     effect = float(arms[0].mean() - arms[1].mean())
     error = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
-    return _row("truth", "ate", effect, effect - 1.96 * error, effect + 1.96 * error)
+    half = float(norm.ppf(0.5 + level / 2.0)) * error
+    return _row("truth", "ate", effect, effect - half, effect + half)
 
 
 def _small(analysis: AnalysisParameters) -> AnalysisParameters:
@@ -137,18 +142,6 @@ def _small(analysis: AnalysisParameters) -> AnalysisParameters:
                 update={"n_trials": 0, "journal": None, "progress": False}
             ),
         }
-    )
-
-
-def _with_propensity(data: TrialData, known: np.ndarray | None) -> TrialData:
-    return TrialData(
-        covariates=data.covariates,
-        treatment=data.treatment,
-        outcome=data.outcome,
-        redeemed=data.redeemed,
-        groups=data.groups,
-        campaign=data.campaign,
-        known_propensity=known,
     )
 
 
