@@ -75,6 +75,7 @@ def parameters(**changed):
             learners=LEARNERS,
             candidates=["t_learner", "dr_learner"],
             selection_loss="dr_loss",
+            selection_standard_errors=1.0,
             n_workers=1,
             interval_replicates=4,
         ),

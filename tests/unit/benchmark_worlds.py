@@ -107,6 +107,7 @@ def analysis_parameters(*, learners=None):
             "estimation": {
                 "outcome": "spend_usd",
                 "selection_loss": "dr_loss",
+                "selection_standard_errors": 1.0,
                 "n_workers": 2,
                 "interval_replicates": 20,
                 "candidates": ["t_learner", *(learners or {})],

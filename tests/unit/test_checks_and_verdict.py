@@ -137,7 +137,7 @@ def evidence(
         placebo=None if placebo is None else PlaceboEffect(placebo, 14.0, 28, 6_900, 2_300),
         ranking=RankingMetrics(
             figures={
-                "causal_forest": {
+                "selected": {
                     "auuc_minus_random": gain_random,
                     "auuc_minus_response": gain_response,
                 }
@@ -220,10 +220,10 @@ def test_the_placebo_says_what_it_could_have_noticed():
     assert "would notice 14.00 USD" in result.sentence
 
 
-def test_a_champion_without_a_ranking_is_refused():
+def test_a_selection_without_a_ranking_is_refused():
     found = evidence()
-    lost = replace(found, policy=replace(found.policy, champion="nobody"))
-    with pytest.raises(CheckError, match="must hold the champion 'nobody'"):
+    lost = replace(found, ranking=replace(found.ranking, figures={"causal_forest": {}}))
+    with pytest.raises(CheckError, match=r"must hold 'selected'; found \['causal_forest'\]"):
         run_checks(evidence=lost, parameters=PARAMETERS)
 
 

@@ -1,6 +1,7 @@
 """Intervals, paired differences, the leaderboard, group effects, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from promo_uplift.contracts.errors import MetricError
@@ -8,6 +9,7 @@ from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.contracts.results import Interval
 from promo_uplift.effects import clustered_mean
 from promo_uplift.metrics import (
+    Selection,
     group_effects,
     household_draws,
     leaderboard,
@@ -19,6 +21,11 @@ from promo_uplift.metrics.ranking import share_label
 
 PARAMETERS = MetricParameters(uplift_shares=[0.1, 0.2, 0.3], level=0.95, bootstrap_replicates=100)
 N = 900
+SELECTION = Selection(
+    champion="good",
+    learner_by_fold=("good", "constant", "good"),
+    table=pd.DataFrame({"learner": ["constant", "good"], "folds_won": [1, 2]}),
+)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +123,7 @@ def test_one_seed_gives_one_result(found, world):
 
 def test_the_leaderboard_is_sorted_and_names_each_figure_with_its_interval(found):
     ones = dict.fromkeys(found.figures, 1.0)
-    table = leaderboard(metrics=found, dr_loss=ones, r_loss=ones, seconds=ones)
+    table = leaderboard(metrics=found, selection=SELECTION, dr_loss=ones, r_loss=ones, seconds=ones)
     assert table["auuc"].is_monotonic_decreasing
     figures = [
         *("auuc", "qini", "autoc", "uplift_at_10", "uplift_at_20", "uplift_at_30"),
@@ -124,14 +131,18 @@ def test_the_leaderboard_is_sorted_and_names_each_figure_with_its_interval(found
         *("qini_minus_random", "qini_minus_response"),
     ]
     expected = [f"{f}{end}" for f in figures for end in ("", "_ci_low", "_ci_high")]
-    assert list(table.columns) == ["learner", *expected, "dr_loss", "r_loss", "seconds"]
+    ends = ["dr_loss", "r_loss", "seconds", "is_champion", "folds_won"]
+    assert list(table.columns) == ["learner", *expected, *ends]
+    by_learner = table.set_index("learner")
+    assert by_learner.index[by_learner["is_champion"]].tolist() == ["good"]
+    assert by_learner["folds_won"].dropna().to_dict() == {"constant": 1, "good": 2}
 
 
 def test_the_leaderboard_refuses_a_learner_without_a_loss(found):
     ones = dict.fromkeys(found.figures, 1.0)
     some = {name: 1.0 for name in found.figures if name != "good"}
     with pytest.raises(MetricError, match=r"`r_loss` .* missing: \['good'\]"):
-        leaderboard(metrics=found, dr_loss=ones, r_loss=some, seconds=ones)
+        leaderboard(metrics=found, selection=SELECTION, dr_loss=ones, r_loss=some, seconds=ones)
 
 
 @pytest.mark.parametrize("missing", ["random", "response"])

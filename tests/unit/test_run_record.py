@@ -39,6 +39,7 @@ def fitted(name, trials):
 RANKING = SimpleNamespace(
     figures={
         "dr_learner": {"auuc": interval(5.0), "calibration_slope": interval(1.0)},
+        "selected": {"auuc": interval(4.5), "calibration_slope": interval(0.9)},
         "zero": {"auuc": interval(4.0), "calibration_slope": interval(float("nan"))},
     },
     ate=interval(8.0),
@@ -78,7 +79,7 @@ def test_a_figure_with_its_interval():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("auuc", 5.0),
+        ("auuc", 4.5),
         ("ate", 8.0),
         ("roi_optimal_share", 0.5),
         ("expected_profit_per_household", 10.5),

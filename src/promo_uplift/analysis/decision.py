@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from promo_uplift.analysis.estimation import held_out_scores
+from promo_uplift.analysis.estimation import held_out_scores, selection_losses
 from promo_uplift.checks import (
     CheckResult,
     Evidence,
@@ -62,7 +63,6 @@ from promo_uplift.tuning import (
     DeployedLearner,
     fit_deployed,
     held_out_interval,
-    loss_terms,
     study_digest,
 )
 
@@ -100,20 +100,21 @@ def value_policies(
     """Choose learner and share where they are not valued; value them and every baseline."""
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
     effects = with_expected_random({name: one.cate for name, one in cross_fitted.items()})
-    losses = {
-        name: loss_terms(loss=estimation.selection_loss, cate=cate, data=data, nuisances=nuisances)
-        for name, cate in effects.items()
-    }
-    competitions = [estimation.candidates, *([name] for name in effects)]
+    losses = selection_losses(
+        data=data, nuisances=nuisances, cross_fitted=cross_fitted, estimation=estimation
+    )
+    unopposed = dict.fromkeys(effects, np.zeros_like(nuisances.propensity))
+    competitions = [losses, *({name: unopposed[name]} for name in effects)]
     evaluation, *alone = run_in_order(
         work=evaluate_policy,
         arguments=[
             {
                 "scores": scores,
                 "candidates": PolicyCandidates(
-                    cate={name: effects[name] for name in names},
-                    losses={name: losses[name] for name in names},
+                    cate={name: effects[name] for name in competing},
+                    losses=competing,
                     response=effects["response"],
+                    standard_errors=estimation.selection_standard_errors,
                 ),
                 "fold": nuisances.fold,
                 "groups": data.groups,
@@ -121,7 +122,7 @@ def value_policies(
                 "intervals": metrics,
                 "rng": derived_rng(seed=seed, purpose="policy"),
             }
-            for names in competitions
+            for competing in competitions
         ],
         n_workers=estimation.n_workers,
     )

@@ -29,7 +29,15 @@ from promo_uplift.effects import (
     placebo_effect,
 )
 from promo_uplift.learners.registry import learner_spec
-from promo_uplift.metrics import RankingMetrics, leaderboard, ranking_metrics
+from promo_uplift.metrics import (
+    SELECTED,
+    RankingMetrics,
+    Selection,
+    competitors,
+    leaderboard,
+    ranking_metrics,
+    select_champion,
+)
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
@@ -127,11 +135,49 @@ def cross_fit_learners(
     }
 
 
+def selection_losses(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    estimation: EstimationParameters,
+) -> dict[str, FloatArray]:
+    """Return the selection loss of every competitor, simplest first, each ``(n, K)``."""
+    return {
+        name: loss_terms(
+            loss=estimation.selection_loss,
+            cate=cross_fitted[name].cate,
+            data=data,
+            nuisances=nuisances,
+        )
+        for name in competitors(estimation.candidates)
+    }
+
+
+def choose_champion(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    estimation: EstimationParameters,
+) -> Selection:
+    """Choose the learner that speaks for the run, and for each fold without it."""
+    return select_champion(
+        losses=selection_losses(
+            data=data, nuisances=nuisances, cross_fitted=cross_fitted, estimation=estimation
+        ),
+        fold=nuisances.fold,
+        groups=data.groups,
+        standard_errors=estimation.selection_standard_errors,
+    )
+
+
 def rank_learners(
     *,
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: Mapping[str, CrossFittedCate],
+    selection: Selection,
     metrics: MetricParameters,
     seed: int,
 ) -> tuple[RankingMetrics, pd.DataFrame]:
@@ -140,12 +186,18 @@ def rank_learners(
     Returns
     -------
     ranking : RankingMetrics
+        Of every learner, and of ``selected``: each fold ranked by the learner that the others
+        chose, so that the choice is paid for.
     leaderboard : DataFrame
-        Of :func:`promo_uplift.metrics.leaderboard`.
+        Of :func:`promo_uplift.metrics.leaderboard`, with what became of each in the selection.
     """
+    rankings = {name: fitted.held_out() for name, fitted in cross_fitted.items()}
+    rankings[SELECTED] = selection.ranking(
+        cate={name: fitted.cate for name, fitted in cross_fitted.items()}, fold=nuisances.fold
+    )
     ranking = ranking_metrics(
         scores=held_out_scores(data=data, nuisances=nuisances),
-        rankings={name: fitted.held_out() for name, fitted in cross_fitted.items()},
+        rankings=rankings,
         fold=nuisances.fold,
         groups=data.groups,
         parameters=metrics,
@@ -165,6 +217,7 @@ def rank_learners(
     }
     table = leaderboard(
         metrics=ranking,
+        selection=selection,
         dr_loss=losses["dr_loss"],
         r_loss=losses["r_loss"],
         seconds={name: fitted.seconds for name, fitted in cross_fitted.items()},

@@ -10,6 +10,7 @@ import pandas as pd
 from promo_uplift.analysis.decision import PolicyValues, reach_verdict, value_policies
 from promo_uplift.analysis.estimation import (
     average_effects,
+    choose_champion,
     cross_fit_learners,
     estimate_nuisances,
     estimate_placebo,
@@ -19,7 +20,7 @@ from promo_uplift.checks import CheckResult, Verdict, WindowAudit, validate_chec
 from promo_uplift.contracts.parameters import AnalysisParameters
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.effects import PlaceboEffect, no_placebo
-from promo_uplift.metrics import RankingMetrics
+from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.policy import PolicyEvaluation
 from promo_uplift.tuning import check_configured_learner
 
@@ -33,6 +34,8 @@ class Analysis:
     nuisances : CrossFittedNuisances
     cross_fitted : dict of CrossFittedCate
         Of every learner.
+    selection : Selection
+        The champion and who competed.
     ranking : RankingMetrics
     leaderboard, effects : DataFrame
     placebo : PlaceboEffect
@@ -45,6 +48,7 @@ class Analysis:
 
     nuisances: CrossFittedNuisances
     cross_fitted: dict[str, CrossFittedCate]
+    selection: Selection
     ranking: RankingMetrics
     leaderboard: pd.DataFrame
     effects: pd.DataFrame
@@ -139,10 +143,14 @@ def analyse_trials(
         progress=progress,
     )
     clock.lap("learners")
+    selection = choose_champion(
+        data=data, nuisances=nuisances, cross_fitted=cross_fitted, estimation=estimation
+    )
     ranking, table = rank_learners(
         data=data,
         nuisances=nuisances,
         cross_fitted=cross_fitted,
+        selection=selection,
         metrics=parameters.metrics,
         seed=seed,
     )
@@ -190,6 +198,7 @@ def analyse_trials(
     return Analysis(
         nuisances=nuisances,
         cross_fitted=cross_fitted,
+        selection=selection,
         ranking=ranking,
         leaderboard=table,
         effects=effects,

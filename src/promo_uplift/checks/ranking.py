@@ -1,28 +1,30 @@
-"""PU-RANKING: the champion ranks better than chance and better than predicted spend."""
+"""PU-RANKING: the selected learner ranks better than chance and better than predicted spend."""
 
 from __future__ import annotations
 
 from promo_uplift.checks.evidence import CheckResult, Evidence, allowed
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import CheckParameters
-from promo_uplift.metrics import RANKING_BASELINES
+from promo_uplift.metrics import RANKING_BASELINES, SELECTED
 
 CODE = "PU-RANKING"
 
 
 def check_ranking(evidence: Evidence, parameters: CheckParameters) -> CheckResult:
-    """Paired intervals of the champion's AUUC minus each baseline's must lie above 0.
+    """Paired intervals of the selected ranking's AUUC minus each baseline's must lie above 0.
+
+    Each fold is ranked by the learner that the other folds chose: the champion's own figures are
+    those of the best of many.
 
     Raises
     ------
     CheckError
-        If the champion is not among the ranked learners.
+        If the selected ranking is not among those judged.
     """
-    champion = evidence.policy.champion
     figures = evidence.ranking.figures
-    if champion not in figures:
-        raise CheckError(f"`ranking` must hold the champion {champion!r}; found {sorted(figures)}.")
-    gains = {name: figures[champion][f"auuc_minus_{name}"] for name in RANKING_BASELINES}
+    if SELECTED not in figures:
+        raise CheckError(f"`ranking` must hold {SELECTED!r}; found {sorted(figures)}.")
+    gains = {name: figures[SELECTED][f"auuc_minus_{name}"] for name in RANKING_BASELINES}
     worst = min(gain.ci_low for gain in gains.values())
     passed = worst > 0.0
     found = ", ".join(
@@ -35,6 +37,6 @@ def check_ranking(evidence: Evidence, parameters: CheckParameters) -> CheckResul
         value=worst,
         threshold=0.0,
         passed=passed,
-        sentence=f"Ranking by {champion} gains {found}; both must exceed 0.",
+        sentence=f"The ranking that other folds selected gains {found}; both must exceed 0.",
         allows=allowed(code=CODE, passed=passed, on_fail=parameters.on_fail),
     )

@@ -127,6 +127,8 @@ class NuisanceParameters(Parameters):
 class EstimationParameters(Parameters):
     """Outcome, the learners that compete, and how the champion is chosen among them.
 
+    ``candidates`` compete, simplest first, after ``constant``, which always does; the champion is
+    the simplest within ``selection_standard_errors`` of the lowest ``selection_loss``.
     ``interval_replicates`` 0 offers no interval of a single household.
     """
 
@@ -134,6 +136,7 @@ class EstimationParameters(Parameters):
     learners: dict[str, LearnerParameters]
     candidates: list[str] = Field(min_length=1)
     selection_loss: Literal["r_loss", "dr_loss"]
+    selection_standard_errors: Annotated[float, Field(ge=0.0)]
     n_workers: Count
     interval_replicates: Annotated[int, Field(ge=0)]
 

@@ -6,19 +6,31 @@ from promo_uplift.metrics.curves import uplift_curves
 from promo_uplift.metrics.folds import FoldRows, fold_rows, with_expected_random
 from promo_uplift.metrics.leaderboard import leaderboard
 from promo_uplift.metrics.ranking import RANKING_BASELINES, RankingMetrics, ranking_metrics
+from promo_uplift.metrics.selection import (
+    SELECTED,
+    Selection,
+    competitors,
+    one_standard_error_choice,
+    select_champion,
+)
 
 __all__ = [
     "RANKING_BASELINES",
+    "SELECTED",
     "FoldRows",
     "HouseholdDraws",
     "RankingMetrics",
+    "Selection",
     "calibration_slope",
+    "competitors",
     "fold_rows",
     "group_effects",
     "household_draws",
     "leaderboard",
+    "one_standard_error_choice",
     "percentile_interval",
     "ranking_metrics",
+    "select_champion",
     "uplift_curves",
     "with_expected_random",
 ]

@@ -8,11 +8,13 @@ import pandas as pd
 
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.metrics.ranking import RankingMetrics
+from promo_uplift.metrics.selection import SELECTED, Selection
 
 
 def leaderboard(
     *,
     metrics: RankingMetrics,
+    selection: Selection,
     dr_loss: Mapping[str, float],
     r_loss: Mapping[str, float],
     seconds: Mapping[str, float],
@@ -23,6 +25,8 @@ def leaderboard(
     ----------
     metrics : RankingMetrics
         Ranking figures of every learner.
+    selection : Selection
+        Who competed for champion, and who became it.
     dr_loss, r_loss : mapping of str to float
         Held-out orthogonal losses, USD squared; lower is better.
     seconds : mapping of str to float
@@ -32,20 +36,23 @@ def leaderboard(
     -------
     DataFrame
         ``learner``, each figure followed by its ``_ci_low`` and ``_ci_high``, ``dr_loss``,
-        ``r_loss``, ``seconds``.
+        ``r_loss``, ``seconds``, ``is_champion``, ``folds_won`` (folds for which the others chose
+        it; missing for those that did not compete).
 
     Raises
     ------
     MetricError
         If a learner has no loss or time.
     """
+    learners = {name: one for name, one in metrics.figures.items() if name != SELECTED}
     for name, given in (("dr_loss", dr_loss), ("r_loss", r_loss), ("seconds", seconds)):
-        missing = sorted(set(metrics.figures) - set(given))
+        missing = sorted(set(learners) - set(given))
         if missing:
             raise MetricError(f"`{name}` must hold every learner; missing: {missing}.")
     rows = []
-    for learner, figures in metrics.figures.items():
-        row: dict[str, str | float] = {"learner": learner}
+    won = selection.table.set_index("learner")["folds_won"].to_dict()
+    for learner, figures in learners.items():
+        row: dict[str, str | float | None] = {"learner": learner}
         for figure, interval in figures.items():
             row[figure] = interval.estimate
             row[f"{figure}_ci_low"] = interval.ci_low
@@ -54,7 +61,9 @@ def leaderboard(
             "dr_loss": dr_loss[learner],
             "r_loss": r_loss[learner],
             "seconds": seconds[learner],
+            "is_champion": learner == selection.champion,
+            "folds_won": won.get(learner),
         }
         rows.append(row)
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).astype({"folds_won": "Int64"})
     return table.sort_values("auuc", ascending=False, kind="stable").reset_index(drop=True)

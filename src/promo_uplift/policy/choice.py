@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ class Choice:
     Attributes
     ----------
     learner : int64 (R,)
-        Position of the learner with the lowest loss.
+        Position of the learner that the one-standard-error rule chooses.
     share : float64 (R,)
         Its profit-maximising share.
     profit, cost : float64 (R,)
@@ -37,16 +37,6 @@ class Choice:
     optimistic: FloatArray
     max_ratio_share: float
     max_ratio: float
-
-
-def lowest_loss(
-    *, losses: Mapping[str, FloatArray], column: int, folds: Sequence[FoldRows]
-) -> IntArray:
-    """Position of the learner with the lowest mean loss over ``folds``, in each replicate."""
-    stacked = np.stack([values[:, column] for values in losses.values()])
-    total: FloatArray = np.sum([part.weights.sums(stacked[:, part.rows]) for part in folds], axis=0)
-    lowest: IntArray = np.argmin(total, axis=0).astype(np.int64)
-    return lowest
 
 
 def profit_curves(

@@ -13,7 +13,8 @@ from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
 from promo_uplift.metrics.folds import FoldRows, fold_rows
 from promo_uplift.metrics.gain import gain_at_own, rank_rows
-from promo_uplift.policy.choice import Choice, lowest_loss, profit_curves
+from promo_uplift.metrics.selection import one_standard_error_choice
+from promo_uplift.policy.choice import Choice, profit_curves
 from promo_uplift.policy.money import PolicyScores
 
 BASELINES = ("none", "all", "current", "random", "response")
@@ -28,14 +29,18 @@ class PolicyCandidates:
     cate : mapping of str to float64 (n, K)
         Cross-fitted effect of each learner that may rank households.
     losses : mapping of str to float64 (n, K)
-        Selection loss of each row and held-out fold, for the same learners; lower is better.
+        Selection loss of each row and held-out fold, for the same learners, simplest first;
+        lower is better.
     response : float64 (n, K)
         Cross-fitted score of the baseline that ranks by predicted spend.
+    standard_errors : float
+        Reach of :func:`promo_uplift.metrics.one_standard_error_choice` towards the simpler.
     """
 
     cate: Mapping[str, FloatArray]
     losses: Mapping[str, FloatArray]
     response: FloatArray
+    standard_errors: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class PolicyEvaluation:
     Attributes
     ----------
     champion : str
-        Learner with the lowest held-out selection loss.
+        Simplest learner whose held-out selection loss is within reach of the lowest.
     roi_optimal_share : Interval
         Share that maximises the champion's held-out profit; 0 = contact nobody. The interval
         repeats learner choice, ranking and share choice in each replicate.
@@ -147,9 +152,10 @@ def evaluate_policy(
 ) -> PolicyEvaluation:
     """Choose learner and share, and value the choice where it was not made; USD per household.
 
-    For each held-out fold ``k`` the learner with the lowest selection loss and the share with the
-    highest profit are chosen on the rows outside ``k``, with column ``k`` of every cross-fitted
-    quantity, and valued on the rows of ``k``. A share means the top of each fold's own ranking.
+    For each held-out fold ``k`` the simplest learner within reach of the lowest selection loss
+    and the share with the highest profit are chosen on the rows outside ``k``, with column ``k``
+    of every cross-fitted quantity, and valued on the rows of ``k``. A share means the top of each
+    fold's own ranking.
     Households are drawn with replacement, and each replicate repeats choice and valuation.
 
     Parameters
@@ -190,13 +196,17 @@ def evaluate_policy(
     draws = household_draws(groups=groups, replicates=replicates, rng=rng)
     folds = fold_rows(fold=fold, draws=draws)
     shares = np.linspace(0.0, 1.0, parameters.grid_points)
-    names = tuple(candidates.cate)
+    names = tuple(candidates.losses)
     empty = _Replicates(*(np.zeros(1 + replicates) for _ in range(4)))
     totals = dict.fromkeys(("chosen", *BASELINES), empty)
     learners, chosen_shares = [], []
     for part in folds:
         outside = tuple(other for other in folds if other.fold != part.fold)
-        choice = lowest_loss(losses=candidates.losses, column=part.fold, folds=outside)
+        choice = one_standard_error_choice(
+            losses={name: terms[:, part.fold] for name, terms in candidates.losses.items()},
+            folds=outside,
+            standard_errors=candidates.standard_errors,
+        )
         picked = _pick(scores, candidates.cate, names, choice, part, outside, shares)
         everyone = _everyone(scores, part)
         response = _pick(
@@ -349,14 +359,17 @@ def _in_sample(
     """Read learner and share off the held-out folds themselves."""
     rows = np.arange(len(fold))
     profit, cost = scores.profit[rows, fold], scores.cost[rows, fold]
-    losses = {name: values[rows, fold][:, np.newaxis] for name, values in candidates.losses.items()}
-    learner = lowest_loss(losses=losses, column=0, folds=folds)
+    learner = one_standard_error_choice(
+        losses={name: values[rows, fold] for name, values in candidates.losses.items()},
+        folds=folds,
+        standard_errors=candidates.standard_errors,
+    )
     replicates = np.arange(len(learner))
     optimistic = np.full(len(learner), -np.inf)
     best = np.zeros((len(shares), len(learner)))
     spent = np.zeros_like(best)
-    for number, cate in enumerate(candidates.cate.values()):
-        ranking = cate[rows, fold]
+    for number, name in enumerate(candidates.losses):
+        ranking = candidates.cate[name][rows, fold]
         curve = profit_curves(
             profit=profit, ranking=ranking, folds=folds, shares=shares, replicates=replicates
         )

@@ -15,7 +15,7 @@ from promo_uplift.contracts.results import (
     TrialData,
 )
 from promo_uplift.effects import OverlapSummary
-from promo_uplift.metrics import RankingMetrics
+from promo_uplift.metrics import SELECTED, RankingMetrics
 from promo_uplift.policy import PolicyEvaluation
 
 
@@ -95,7 +95,7 @@ def figures_of(
     Parameters
     ----------
     learner : str
-        Registry name.
+        Registry name, or ``selected``: each fold by the learner that the others chose.
     ranking : RankingMetrics
         Of all learners.
     evaluation : PolicyEvaluation
@@ -148,7 +148,7 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
     inputs : mapping of str to DataFrame
     """
     metrics = figures_of(
-        learner=evaluation.champion,
+        learner=SELECTED,
         ranking=ranking,
         evaluation=evaluation,
         is_money_stated=is_money_stated,

@@ -19,7 +19,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.effects import PlaceboEffect
-from promo_uplift.metrics import RankingMetrics
+from promo_uplift.metrics import RankingMetrics, Selection
 
 
 def _shows_progress(tuning: TuningParameters) -> bool:
@@ -65,16 +65,35 @@ def cross_fit_learners(
     )
 
 
+def choose_champion(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    estimation: EstimationParameters,
+) -> tuple[Selection, pd.DataFrame]:
+    """Choose the learner that speaks for the run, and for each fold without it."""
+    selection = analysis.choose_champion(
+        data=data, nuisances=nuisances, cross_fitted=cross_fitted, estimation=estimation
+    )
+    return selection, selection.table
+
+
 def rank_learners(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
     metrics: MetricParameters,
     seed: int,
 ) -> tuple[RankingMetrics, pd.DataFrame]:
     """Judge every learner's ranking on held-out folds, with paired intervals."""
     return analysis.rank_learners(
-        data=data, nuisances=nuisances, cross_fitted=cross_fitted, metrics=metrics, seed=seed
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        selection=selection,
+        metrics=metrics,
+        seed=seed,
     )
 
 

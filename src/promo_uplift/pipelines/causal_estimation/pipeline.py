@@ -37,8 +37,21 @@ def create_pipeline() -> Pipeline:
                 name="cross_fit_learners",
             ),
             Node(
+                nodes.choose_champion,
+                inputs=["trial_data", "nuisances", "cross_fitted", "params:estimation"],
+                outputs=["selection", "selection_table"],
+                name="choose_champion",
+            ),
+            Node(
                 nodes.rank_learners,
-                inputs=["trial_data", "nuisances", "cross_fitted", "params:metrics", "params:seed"],
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "selection",
+                    "params:metrics",
+                    "params:seed",
+                ],
                 outputs=["ranking", "leaderboard"],
                 name="rank_learners",
             ),

@@ -1,0 +1,196 @@
+"""Which learner speaks for a run: the simplest that the best one does not clearly beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from promo_uplift.contracts.errors import MetricError
+from promo_uplift.contracts.results import FloatArray, IntArray
+from promo_uplift.metrics.bootstrap import household_draws
+from promo_uplift.metrics.folds import FoldRows, fold_rows
+
+#: Always competes, as the simplest: an effect that nobody's covariates explain is one effect.
+SIMPLEST = "constant"
+#: Name of the ranking in which each fold is ranked by the learner that the other folds chose.
+SELECTED = "selected"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The champion, and what each fold would have chosen without itself.
+
+    Attributes
+    ----------
+    champion : str
+        Chosen on all held-out rows: its own held-out figures are as good as they are because it
+        was chosen by them.
+    learner_by_fold : tuple of str
+        Chosen on the rows outside each fold: figures of these, each on its fold, chose nothing.
+    table : DataFrame
+        A row per competitor, simplest first: ``learner, loss, loss_minus_best, se, is_eligible,
+        is_champion, folds_won``. Losses in squared units of the outcome; ``se`` is of the paired
+        difference, clustered by household.
+    """
+
+    champion: str
+    learner_by_fold: tuple[str, ...]
+    table: pd.DataFrame
+
+    def ranking(self, *, cate: Mapping[str, FloatArray], fold: IntArray) -> FloatArray:
+        """Held-out effect of each row by the learner that the other folds chose, ``(n,)``.
+
+        Parameters
+        ----------
+        cate : mapping of str to float64 (n, K)
+            Cross-fitted effects of every competitor.
+        fold : int64 (n,)
+            Fold of each row.
+        """
+        chosen = np.empty(len(fold))
+        for number, name in enumerate(self.learner_by_fold):
+            rows = fold == number
+            chosen[rows] = cate[name][rows, number]
+        return chosen
+
+
+def competitors(candidates: Sequence[str]) -> tuple[str, ...]:
+    """Names that compete, simplest first: ``constant``, then the candidates in their order."""
+    return (SIMPLEST, *(name for name in candidates if name != SIMPLEST))
+
+
+def one_standard_error_choice(
+    *, losses: Mapping[str, FloatArray], folds: Sequence[FoldRows], standard_errors: float
+) -> IntArray:
+    r"""Position of the simplest learner within reach of the lowest loss, per replicate, ``(R,)``.
+
+    With mean losses :math:`L_j` over the rows of ``folds`` and :math:`b` the lowest, the first
+    :math:`j` in the order of ``losses`` with
+
+    .. math:: L_j - L_b \le c \; \widehat{se}(L_j - L_b)
+
+    where the error is that of the paired difference on the sample, over household sums, and
+    :math:`c` is ``standard_errors`` (0: the lowest loss). Replicates repeat the choice with the
+    sample's errors.
+
+    Parameters
+    ----------
+    losses : mapping of str to float64 (n,)
+        Loss of each row by each learner, simplest learner first.
+    folds : sequence of FoldRows
+        Rows that choose.
+    standard_errors : float
+        Reach of the rule, in standard errors.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen & Stone (1984), *Classification and Regression Trees*, section
+    3.4.3 (the one-standard-error rule); Hastie, Tibshirani & Friedman (2009), section 7.10.
+    """
+    mean, error = _losses_and_errors(losses=losses, folds=folds)
+    best = np.argmin(mean, axis=0)
+    excess = mean - mean[best, np.arange(mean.shape[1])]
+    within = excess <= standard_errors * error[:, best]
+    choice: IntArray = np.argmax(within, axis=0).astype(np.int64)
+    return choice
+
+
+def select_champion(
+    *,
+    losses: Mapping[str, FloatArray],
+    fold: IntArray,
+    groups: IntArray,
+    standard_errors: float,
+) -> Selection:
+    """Choose on all held-out rows, and for each fold on the others.
+
+    Parameters
+    ----------
+    losses : mapping of str to float64 (n, K)
+        Cross-fitted loss terms, simplest learner first; column ``k`` chooses for fold ``k`` by
+        the rows outside it.
+    fold, groups : int64 (n,)
+        Fold and household of each row.
+    standard_errors : float
+        Reach of :func:`one_standard_error_choice`.
+
+    Raises
+    ------
+    MetricError
+        If there is no competitor, or a loss is not finite or not ``(n, K)``.
+    """
+    n_folds = int(fold.max()) + 1
+    _validate(losses=losses, shape=(len(fold), n_folds))
+    names = tuple(losses)
+    draws = household_draws(groups=groups, replicates=0, rng=np.random.default_rng(0))
+    folds = fold_rows(fold=fold, draws=draws)
+    rows = np.arange(len(fold))
+    held_out = {name: values[rows, fold] for name, values in losses.items()}
+    position = one_standard_error_choice(
+        losses=held_out, folds=folds, standard_errors=standard_errors
+    )
+    by_fold = tuple(
+        names[
+            int(
+                one_standard_error_choice(
+                    losses={name: values[:, part.fold] for name, values in losses.items()},
+                    folds=[other for other in folds if other.fold != part.fold],
+                    standard_errors=standard_errors,
+                )[0]
+            )
+        ]
+        for part in folds
+    )
+    mean, error = _losses_and_errors(losses=held_out, folds=folds)
+    best = int(np.argmin(mean[:, 0]))
+    excess = mean[:, 0] - mean[best, 0]
+    table = pd.DataFrame(
+        {
+            "learner": names,
+            "loss": mean[:, 0],
+            "loss_minus_best": excess,
+            "se": error[:, best],
+            "is_eligible": excess <= standard_errors * error[:, best],
+            "is_champion": np.arange(len(names)) == int(position[0]),
+            "folds_won": [by_fold.count(name) for name in names],
+        }
+    )
+    return Selection(champion=names[int(position[0])], learner_by_fold=by_fold, table=table)
+
+
+def _losses_and_errors(
+    *, losses: Mapping[str, FloatArray], folds: Sequence[FoldRows]
+) -> tuple[FloatArray, FloatArray]:
+    """Mean losses ``(J, R)``, and the error of each pair's difference on the sample ``(J, J)``."""
+    stacked = np.stack(list(losses.values()))
+    total = np.sum([part.weights.sums(stacked[:, part.rows]) for part in folds], axis=0)
+    weight = np.sum([part.weights.total for part in folds], axis=0)
+    mean = total / np.where(weight > 0.0, weight, 1.0)
+    rows = np.concatenate([part.rows for part in folds])
+    households, code = np.unique(
+        np.concatenate([part.weights.code for part in folds]), return_inverse=True
+    )
+    centred = stacked[:, rows] - stacked[:, rows].mean(axis=1, keepdims=True)
+    size = len(households)
+    sums = np.stack([np.bincount(code, weights=one, minlength=size) for one in centred])
+    covariance = size / max(size - 1, 1) * (sums @ sums.T) / len(rows) ** 2
+    variance = np.diag(covariance)
+    squared = variance[:, np.newaxis] + variance[np.newaxis, :] - 2.0 * covariance
+    return mean, np.sqrt(np.maximum(squared, 0.0))
+
+
+def _validate(*, losses: Mapping[str, FloatArray], shape: tuple[int, int]) -> None:
+    if not losses:
+        raise MetricError("`losses` must name at least one learner, got none.")
+    for name, values in losses.items():
+        if values.shape != shape:
+            raise MetricError(f"`losses[{name!r}]` must be of shape {shape}, got {values.shape}.")
+        n_bad = int(np.sum(~np.isfinite(values)))
+        if n_bad:
+            raise MetricError(
+                f"`losses[{name!r}]` must be finite; {n_bad} of {values.size} values are not. "
+                "Look for effects that are not finite."
+            )
