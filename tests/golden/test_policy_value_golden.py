@@ -290,8 +290,11 @@ def test_the_curve_meets_the_table_and_states_the_money(known):
     rows = np.arange(len(nuisances.fold))
     curve = policy_curve(
         scores=scores,
-        champion_cate=choices.cate["sharp"][rows, nuisances.fold],
-        response=choices.response[rows, nuisances.fold],
+        champion="sharp",
+        rankings={
+            "sharp": choices.cate["sharp"][rows, nuisances.fold],
+            "response": choices.response[rows, nuisances.fold],
+        },
         fold=nuisances.fold,
         groups=data.groups,
         parameters=MONEY,

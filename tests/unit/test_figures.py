@@ -92,26 +92,32 @@ def long_table(names, column, value):
 
 @pytest.mark.parametrize("champion", ["causal_forest", "constant"])
 def test_uplift_curves_name_the_champion_and_the_unit(champion):
-    names = list(dict.fromkeys([champion, "response", "constant", "random"]))
+    shown = "dr_learner" if champion == "constant" else champion
+    names = list(dict.fromkeys([champion, shown, "response", "constant", "random"]))
     curves = long_table(names, "learner", "gain_usd").rename(
         columns={"low": "ci_low", "high": "ci_high"}
     )
-    figure = uplift_figure(curves=curves, champion=champion, level=0.95, wording=WORDING)
+    figure = uplift_figure(
+        curves=curves, champion=champion, shown=shown, level=0.95, wording=WORDING
+    )
     text = rendered(figure)
     assert f"{champion} (champion)" in text
+    assert ("dr_learner (lowest loss, not clearly)" in text) is (champion == "constant")
     assert "28 days, USD per household" in text
     assert "random order" in text
     assert len(figure.axes[0].lines) == len(names) + 1
 
 
 def test_the_profit_curve_states_share_interval_break_even_and_assumptions():
-    curve = long_table(
-        ["champion", "response", "random"], "policy", "profit_usd_per_household"
-    ).rename(
-        columns={
-            "low": "profit_usd_per_household_ci_low",
-            "high": "profit_usd_per_household_ci_high",
-        }
+    curve = (
+        long_table(["champion", "response", "random"], "policy", "profit_usd_per_household")
+        .rename(
+            columns={
+                "low": "profit_usd_per_household_ci_low",
+                "high": "profit_usd_per_household_ci_high",
+            }
+        )
+        .assign(learner=lambda table: table["policy"])
     )
     text = rendered(
         profit_figure(curve=curve, evaluation=EVALUATION, parameters=MONEY, wording=WORDING)
@@ -128,8 +134,10 @@ def test_the_profit_curve_states_share_interval_break_even_and_assumptions():
 
 
 def test_without_a_stated_cost_the_curve_shows_the_outcome_and_no_money():
-    curve = long_table(["champion", "response", "random"], "policy", "gain_per_household").rename(
-        columns={"low": "gain_per_household_ci_low", "high": "gain_per_household_ci_high"}
+    curve = (
+        long_table(["champion", "response", "random"], "policy", "gain_per_household")
+        .rename(columns={"low": "gain_per_household_ci_low", "high": "gain_per_household_ci_high"})
+        .assign(learner=lambda table: table["policy"])
     )
     free = MONEY.model_copy(
         update={

@@ -41,7 +41,7 @@ from promo_uplift.effects import (
     manski_bounds,
     overlap_summary,
 )
-from promo_uplift.metrics import RankingMetrics, with_expected_random
+from promo_uplift.metrics import RankingMetrics, Selection, with_expected_random
 from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment_nuisances
 from promo_uplift.nuisance.parallel import run_in_order
 from promo_uplift.nuisance.seeding import derived_rng
@@ -92,6 +92,7 @@ def value_policies(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: Mapping[str, CrossFittedCate],
+    selection: Selection,
     estimation: EstimationParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
@@ -128,8 +129,11 @@ def value_policies(
     )
     curve = policy_curve(
         scores=scores,
-        champion_cate=cross_fitted[evaluation.champion].held_out(),
-        response=cross_fitted["response"].held_out(),
+        champion=selection.champion,
+        rankings={
+            name: cross_fitted[name].held_out()
+            for name in dict.fromkeys((selection.champion, selection.shown, "response"))
+        },
         fold=nuisances.fold,
         groups=data.groups,
         parameters=policy,

@@ -176,6 +176,7 @@ def analyse_trials(
         data=data,
         nuisances=nuisances,
         cross_fitted=cross_fitted,
+        selection=selection,
         estimation=estimation,
         policy=parameters.policy,
         metrics=parameters.metrics,

@@ -40,6 +40,17 @@ class Selection:
     learner_by_fold: tuple[str, ...]
     table: pd.DataFrame
 
+    @property
+    def shown(self) -> str:
+        """Learner whose effects differ between households: the champion, else the lowest loss.
+
+        A champion that is one effect for all has nothing to show beside its mean.
+        """
+        if self.champion != SIMPLEST:
+            return self.champion
+        others = self.table[self.table["learner"] != SIMPLEST].sort_values("loss", kind="stable")
+        return str(others["learner"].iloc[0])
+
     def ranking(self, *, cate: Mapping[str, FloatArray], fold: IntArray) -> FloatArray:
         """Held-out effect of each row by the learner that the other folds chose, ``(n,)``.
 

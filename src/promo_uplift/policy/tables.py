@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -68,11 +70,17 @@ def _value_columns(value: PolicyValue) -> dict[str, float]:
     return columns
 
 
+def _role(learner: str, champion: str) -> str:
+    if learner == champion:
+        return "champion"
+    return learner if learner in ("response", "random") else "shown"
+
+
 def policy_curve(
     *,
     scores: PolicyScores,
-    champion_cate: FloatArray,
-    response: FloatArray,
+    champion: str,
+    rankings: Mapping[str, FloatArray],
     fold: IntArray,
     groups: IntArray,
     parameters: PolicyParameters,
@@ -85,8 +93,11 @@ def policy_curve(
     ----------
     scores : PolicyScores
         Scores in USD.
-    champion_cate, response : float64 (n,)
-        Held-out effect of the champion and score of the ``response`` baseline.
+    champion : str
+        Its name among ``rankings``.
+    rankings : mapping of str to float64 (n,)
+        Held-out effects of the champion, of another learner to show beside it if there is one, and
+        the score of the ``response`` baseline.
     fold, groups : int64 (n,)
         Fold and household of each row.
     parameters : PolicyParameters
@@ -99,9 +110,10 @@ def policy_curve(
     Returns
     -------
     DataFrame
-        ``policy`` (champion, response, random), ``share, profit_usd_per_household`` with
-        ``_ci_low, _ci_high``, ``incremental_outcome_usd_per_household, cost_usd_per_household,
-        roi``, and the money assumed. ``random`` is its expectation, without a draw.
+        ``policy`` (champion, response, random; ``shown`` for another learner), ``learner, share,
+        profit_usd_per_household`` with ``_ci_low, _ci_high``,
+        ``incremental_outcome_usd_per_household, cost_usd_per_household, roi``, and the money
+        assumed. ``random`` is its expectation, without a draw.
     """
     level, replicates = intervals.level, intervals.bootstrap_replicates
     draws = household_draws(groups=groups, replicates=replicates, rng=rng)
@@ -114,10 +126,10 @@ def policy_curve(
         "cost": scores.cost[rows, fold],
     }
     # tied rows count as the mean over their orders, so one tie over all rows is a blind draw
-    rankings = {"champion": champion_cate, "response": response, "random": np.zeros(len(fold))}
+    ranked = {**rankings, "random": np.zeros(len(fold))}
     everyone, sample = np.arange(1 + replicates), np.array([0])
     tables = []
-    for name, ranking in rankings.items():
+    for name, ranking in ranked.items():
         profit, outcome, cost = (
             profit_curves(
                 profit=money[kind], ranking=ranking, folds=folds, shares=shares, replicates=which
@@ -130,7 +142,8 @@ def policy_curve(
         tables.append(
             pd.DataFrame(
                 {
-                    "policy": name,
+                    "policy": _role(name, champion),
+                    "learner": name,
                     "share": shares,
                     "profit_usd_per_household": profit[:, 0],
                     "profit_usd_per_household_ci_low": low,

@@ -21,8 +21,9 @@ BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 GREY, BLACK = "#7F7F7F", "#222222"
 
 #: Look of a curve by its role: colour and line, so that print in grey keeps them apart.
-LOOKS: dict[str, tuple[str, str]] = {
+LOOKS: dict[str, tuple[str, str | tuple[int, tuple[int, ...]]]] = {
     "champion": (BLUE, "-"),
+    "shown": (VERMILLION, (0, (3, 1, 1, 1))),
     "response": (ORANGE, "--"),
     "constant": (GREEN, "-."),
     "random": (GREY, ":"),
@@ -69,36 +70,43 @@ def _share_axis(axis: Axes, label: str) -> None:
 
 
 def uplift_figure(
-    *, curves: pd.DataFrame, champion: str, level: float, wording: WordingParameters
+    *, curves: pd.DataFrame, champion: str, shown: str, level: float, wording: WordingParameters
 ) -> Figure:
     """Gain curves ``Q(q)``, USD per household, of the champion and the baselines.
 
     Parameters
     ----------
     curves : DataFrame
-        Of :func:`promo_uplift.metrics.uplift_curves`; the champion and whichever of ``response``,
-        ``constant``, ``random`` it holds are drawn.
-    champion : str
-        Name of the champion.
+        Of :func:`promo_uplift.metrics.uplift_curves`; the champion, ``shown`` and whichever of
+        ``response``, ``constant``, ``random`` it holds are drawn.
+    champion, shown : str
+        The champion, and the learner with the lowest loss where the champion ranks nobody.
     level : float
         Confidence level of the bands.
     wording : WordingParameters
         Words of labels.
     """
     figure, (axis,) = _figure()
-    baselines = [name for name in LOOKS if name not in ("champion", champion)]
-    roles = {champion: "champion"} | dict(zip(baselines, baselines, strict=True))
+    baselines = [name for name in LOOKS if name not in ("champion", "shown", champion)]
+    roles = {shown: "shown", champion: "champion"}
+    roles |= dict(zip(baselines, baselines, strict=True))
     for learner, role in roles.items():
         rows = curves[curves["learner"] == learner]
         if rows.empty:
             continue
         colour, line = LOOKS[role]
-        if role in ("champion", "response"):
+        if role in ("champion", "shown", "response"):
             axis.fill_between(
                 rows["share"], rows["ci_low"], rows["ci_high"], color=colour, alpha=0.15, lw=0
             )
-        label = f"{learner} (champion)" if role == "champion" else _baseline_label(learner)
-        axis.plot(rows["share"], rows["gain_usd"], line, color=colour, lw=2, label=label)
+        axis.plot(
+            rows["share"],
+            rows["gain_usd"],
+            ls=line,
+            color=colour,
+            lw=2,
+            label=_label(learner, role),
+        )
     axis.axhline(0.0, color=BLACK, lw=0.8)
     _share_axis(axis, f"Share of {wording.subjects} {wording.treated}, highest ranked first")
     axis.set_ylabel(
@@ -112,6 +120,15 @@ def uplift_figure(
         "bootstrap. A curve must rise above the random line to be worth ranking by.",
     )
     return figure
+
+
+def _label(learner: str, role: str) -> str:
+    """Name of a curve: beside a champion that ranks nobody stands what it was preferred to."""
+    if role == "champion":
+        return f"{learner} (champion)"
+    if role == "shown":
+        return f"{learner} (lowest loss, not clearly)"
+    return _baseline_label(learner)
 
 
 def _baseline_label(learner: str) -> str:
@@ -139,7 +156,7 @@ def profit_figure(
     curve : DataFrame
         Of :func:`promo_uplift.policy.policy_curve`.
     evaluation : PolicyEvaluation
-        Names the champion, the share with its interval and the honest profit.
+        The share with its interval and the honest profit.
     parameters : PolicyParameters
         The money assumed; stated on the figure.
     wording : WordingParameters
@@ -147,9 +164,10 @@ def profit_figure(
     """
     figure, (axis,) = _figure()
     value = next(name for name in curve.columns if name.endswith("_per_household"))
-    names = {"champion": f"{evaluation.champion} (champion)"}
-    for policy in ("champion", "response", "random"):
+    for policy in ("champion", "shown", "response", "random"):
         rows = curve[curve["policy"] == policy]
+        if rows.empty:
+            continue
         colour, line = LOOKS[policy]
         profit = rows[value]
         if policy == "champion":
@@ -161,8 +179,8 @@ def profit_figure(
                 alpha=0.15,
                 lw=0,
             )
-        label = names.get(policy, _baseline_label(policy))
-        axis.plot(rows["share"], profit, line, color=colour, lw=2, label=label)
+        label = _label(str(rows["learner"].iloc[0]), policy)
+        axis.plot(rows["share"], profit, ls=line, color=colour, lw=2, label=label)
     share = evaluation.roi_optimal_share
     axis.axvspan(share.ci_low, share.ci_high, color=VERMILLION, alpha=0.10, lw=0)
     axis.axvline(

@@ -17,7 +17,7 @@ from promo_uplift.contracts.parameters import (
     WordingParameters,
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
-from promo_uplift.metrics import RankingMetrics, group_effects, uplift_curves
+from promo_uplift.metrics import RankingMetrics, Selection, group_effects, uplift_curves
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import PolicyEvaluation
 from promo_uplift.reporting.figures import (
@@ -34,14 +34,14 @@ def draw_uplift_curves(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
-    evaluation: PolicyEvaluation,
+    selection: Selection,
     metrics: MetricParameters,
     report: ReportParameters,
     wording: WordingParameters,
     seed: int,
 ) -> Figure:
     """Draw gain curves of the champion and its baselines."""
-    names = (evaluation.champion, "response", "random")
+    names = (selection.champion, selection.shown, "response", "random")
     curves = uplift_curves(
         scores=held_out_scores(data=data, nuisances=nuisances),
         rankings={name: cross_fitted[name].held_out() for name in names},
@@ -54,7 +54,8 @@ def draw_uplift_curves(
     )
     return uplift_figure(
         curves=curves,
-        champion=evaluation.champion,
+        champion=selection.champion,
+        shown=selection.shown,
         level=metrics.level,
         wording=wording,
     )
@@ -92,14 +93,15 @@ def draw_calibration(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
-    evaluation: PolicyEvaluation,
+    selection: Selection,
     ranking: RankingMetrics,
     metrics: MetricParameters,
     report: ReportParameters,
     wording: WordingParameters,
 ) -> Figure:
     """Draw predicted effects against the effects found in groups of them."""
-    cate = cross_fitted[evaluation.champion].held_out()
+    learner = selection.shown
+    cate = cross_fitted[learner].held_out()
     groups = group_effects(
         scores=held_out_scores(data=data, nuisances=nuisances),
         cate=cate,
@@ -108,11 +110,11 @@ def draw_calibration(
         n_groups=report.calibration_groups,
         level=metrics.level,
     )
-    slope = ranking.figures[evaluation.champion]["calibration_slope"]
+    slope = ranking.figures[learner]["calibration_slope"]
     return calibration_figure(
         cate=cate,
         groups=groups,
-        learner=evaluation.champion,
+        learner=learner if learner == selection.champion else f"{learner} (not the champion)",
         slope=f"{slope.estimate:.2f} ({slope.ci_low:.2f} to {slope.ci_high:.2f})",
         bins=report.histogram_bins,
         wording=wording,

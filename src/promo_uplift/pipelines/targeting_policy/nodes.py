@@ -25,7 +25,7 @@ from promo_uplift.contracts.results import (
 )
 from promo_uplift.effects import PlaceboEffect
 from promo_uplift.features import WindowAudit
-from promo_uplift.metrics import RankingMetrics
+from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
     PolicyEvaluation,
@@ -48,6 +48,7 @@ def value_policies(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
     estimation: EstimationParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
@@ -59,6 +60,7 @@ def value_policies(
         data=data,
         nuisances=nuisances,
         cross_fitted=cross_fitted,
+        selection=selection,
         estimation=estimation,
         policy=policy,
         metrics=metrics,

@@ -17,6 +17,7 @@ def create_pipeline() -> Pipeline:
                     "trial_data",
                     "nuisances",
                     "cross_fitted",
+                    "selection",
                     "params:estimation",
                     "params:policy",
                     "params:metrics",
