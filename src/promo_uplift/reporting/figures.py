@@ -23,7 +23,7 @@ GREY, BLACK = "#7F7F7F", "#222222"
 #: Look of a curve by its role: colour and line, so that print in grey keeps them apart.
 LOOKS: dict[str, tuple[str, str | tuple[int, tuple[int, ...]]]] = {
     "champion": (BLUE, "-"),
-    "shown": (VERMILLION, (0, (3, 1, 1, 1))),
+    "shown": (GREEN, (0, (3, 1, 1, 1))),
     "response": (ORANGE, "--"),
     "constant": (GREEN, "-."),
     "random": (GREY, ":"),
@@ -170,7 +170,7 @@ def profit_figure(
             continue
         colour, line = LOOKS[policy]
         profit = rows[value]
-        if policy == "champion":
+        if policy in ("champion", "shown"):
             axis.fill_between(
                 rows["share"],
                 rows[f"{value}_ci_low"],
