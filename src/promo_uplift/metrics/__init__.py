@@ -6,6 +6,7 @@ from promo_uplift.metrics.curves import uplift_curves
 from promo_uplift.metrics.folds import FoldRows, fold_rows, with_expected_random
 from promo_uplift.metrics.leaderboard import leaderboard
 from promo_uplift.metrics.ranking import RANKING_BASELINES, RankingMetrics, ranking_metrics
+from promo_uplift.metrics.rosetta import learners_rosetta, rosetta_table
 
 __all__ = [
     "RANKING_BASELINES",
@@ -17,8 +18,10 @@ __all__ = [
     "group_effects",
     "household_draws",
     "leaderboard",
+    "learners_rosetta",
     "percentile_interval",
     "ranking_metrics",
+    "rosetta_table",
     "uplift_curves",
     "with_expected_random",
 ]
