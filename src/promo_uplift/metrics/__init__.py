@@ -2,6 +2,13 @@
 
 from promo_uplift.metrics.bootstrap import HouseholdDraws, household_draws, percentile_interval
 from promo_uplift.metrics.calibration import calibration_slope, group_effects
+from promo_uplift.metrics.cost_curve import (
+    CostCurve,
+    CostPath,
+    average_arms,
+    cost_curve,
+    cost_path,
+)
 from promo_uplift.metrics.curves import uplift_curves
 from promo_uplift.metrics.folds import FoldRows, fold_rows, with_expected_random
 from promo_uplift.metrics.leaderboard import leaderboard
@@ -10,10 +17,15 @@ from promo_uplift.metrics.rosetta import learners_rosetta, rosetta_table
 
 __all__ = [
     "RANKING_BASELINES",
+    "CostCurve",
+    "CostPath",
     "FoldRows",
     "HouseholdDraws",
     "RankingMetrics",
+    "average_arms",
     "calibration_slope",
+    "cost_curve",
+    "cost_path",
     "fold_rows",
     "group_effects",
     "household_draws",

@@ -138,7 +138,8 @@ def _ours(uplift_shares: Sequence[float]) -> list[Definition]:
 
 
 def _sklift(uplift_shares: Sequence[float]) -> list[Definition]:
-    library, order = "scikit-uplift", "stable_reversed"
+    library = "scikit-uplift"
+    order: by.Order = "stable_reversed"
     curve = "area of S1 - S0 N1 / N0 over k, above its chord"
     rows: list[tuple[str, Figure, str, str, str, by.Value]] = [
         ("qini_curve", "qini", curve, SUM, "0", by.sklift_qini_area),

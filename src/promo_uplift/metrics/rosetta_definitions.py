@@ -118,7 +118,7 @@ def _mean(values: FloatArray) -> float:
 
 
 def _tie_ends(ranking: FloatArray) -> IntArray:
-    return np.r_[np.flatnonzero(np.diff(ranking)), len(ranking) - 1].astype(np.int64)
+    return np.asarray(np.r_[np.flatnonzero(np.diff(ranking)), len(ranking) - 1], dtype=np.int64)
 
 
 def sklift_qini_curve(sample: RankedSample) -> tuple[FloatArray, FloatArray]:
@@ -214,7 +214,7 @@ def _from_zero(values: FloatArray) -> FloatArray:
     undefined = np.isnan(points)
     known = np.flatnonzero(~undefined)
     points[undefined] = np.interp(np.flatnonzero(undefined), known, points[known])
-    return points
+    return np.asarray(points)
 
 
 def causalml_gain(sample: RankedSample, *, with_scores: bool) -> FloatArray:
@@ -225,7 +225,7 @@ def causalml_gain(sample: RankedSample, *, with_scores: bool) -> FloatArray:
         if with_scores
         else _ratio(sample.s1, sample.n1) - _ratio(sample.s0, sample.n0)
     )
-    return _from_zero(lift) * np.r_[0.0, rows]
+    return np.asarray(_from_zero(lift) * np.r_[0.0, rows])
 
 
 def causalml_qini(sample: RankedSample, *, with_scores: bool) -> FloatArray:
