@@ -108,6 +108,17 @@ class TableResult:
         )
 
     @cached_property
+    def rosetta(self) -> pd.DataFrame:
+        """Every learner's ranking under every definition of Qini and AUUC; computed when asked."""
+        return analysis.compare_definitions(
+            data=self.trial.data,
+            nuisances=self.analysis.nuisances,
+            cross_fitted=self.analysis.cross_fitted,
+            metrics=self.parameters.metrics,
+            seed=self.seed,
+        )
+
+    @cached_property
     def scores(self) -> pd.DataFrame:
         """Held-out effects, scores and nuisances of every row of the table's two arms."""
         return self._in_unit(

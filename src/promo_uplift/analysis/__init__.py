@@ -12,6 +12,7 @@ from promo_uplift.analysis.decision import (
 )
 from promo_uplift.analysis.estimation import (
     average_effects,
+    compare_definitions,
     cross_fit_learners,
     estimate_nuisances,
     estimate_placebo,
@@ -31,6 +32,7 @@ __all__ = [
     "analyse_trials",
     "average_effects",
     "bound_champion",
+    "compare_definitions",
     "cross_fit_learners",
     "deploy",
     "estimate_nuisances",
