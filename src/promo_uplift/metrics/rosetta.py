@@ -580,7 +580,7 @@ def learners_rosetta(  # noqa: PLR0913 - what the definitions are functions of
     fold, groups : int64 (n,)
         Fold and household of each row.
     parameters : MetricParameters
-        Shares, level, and ``rosetta_replicates``; 0 gives no interval.
+        Shares, level, ``rosetta_replicates`` (0: no interval) and ``rosetta_max_rows``.
     rng : Generator
         Draws the households once, for all learners and definitions.
 
@@ -612,13 +612,16 @@ def learners_rosetta(  # noqa: PLR0913 - what the definitions are functions of
     rows = _Rows(treatment, outcome, propensity, scores)
     _validate(rows=rows, fold=fold)
     everything = definitions(uplift_shares=parameters.uplift_shares)
+    is_small = len(fold) <= parameters.rosetta_max_rows
     return _table(
         rankings=rankings,
         rows=rows,
         everything=everything,
         folds=fold_rows(
             fold=fold,
-            draws=household_draws(groups=groups, replicates=parameters.rosetta_replicates, rng=rng),
+            draws=household_draws(
+                groups=groups, replicates=parameters.rosetta_replicates if is_small else 0, rng=rng
+            ),
         ),
         level=parameters.level,
     )
