@@ -18,7 +18,7 @@ from kedro.config import OmegaConfigLoader
 from omegaconf.resolvers import oc
 
 from promo_uplift import analysis
-from promo_uplift.analysis import Analysis, AnalysisParameters, in_outcome_unit
+from promo_uplift.analysis import Analysis, AnalysisParameters, ArmCurves, in_outcome_unit
 from promo_uplift.checks import Verdict, checks_table, verdict_text
 from promo_uplift.contracts.errors import ConfigurationError
 from promo_uplift.contracts.parameters import Scalar, TableParameters
@@ -27,7 +27,7 @@ from promo_uplift.datasets.mlflow_run import log_run
 from promo_uplift.policy import ScoringModel
 from promo_uplift.reporting.run_record import money_tag, run_record
 from promo_uplift.sources import frame_digest
-from promo_uplift.trials import TableTrial, table_trials
+from promo_uplift.trials import TableArms, TableTrial, table_arms, table_trials
 
 #: Characters per line of a printed verdict.
 TEXT_WIDTH = 96
@@ -103,6 +103,17 @@ class TableResult:
             nuisances=self.analysis.nuisances,
             champion=self.analysis.cross_fitted[self.champion],
             estimation=self.parameters.estimation,
+            metrics=self.parameters.metrics,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def rosetta(self) -> pd.DataFrame:
+        """Every learner's ranking under every definition of Qini and AUUC; computed when asked."""
+        return analysis.compare_definitions(
+            data=self.trial.data,
+            nuisances=self.analysis.nuisances,
+            cross_fitted=self.analysis.cross_fitted,
             metrics=self.parameters.metrics,
             seed=self.seed,
         )
@@ -185,9 +196,67 @@ class ArmsResult:
 
     The tables hold the arms below each other, in a first column ``arm``. The arms share their
     controls: their intervals are not independent of each other.
+
+    Attributes
+    ----------
+    arms : dict of TableResult
+    table : TableArms
+        All rows, for decisions between the arms.
     """
 
     arms: dict[str, TableResult]
+    table: TableArms
+
+    def cost_curve(
+        self,
+        *,
+        costs: Mapping[Scalar, float] | None = None,
+        budgets: Sequence[float] | None = None,
+        learner: str | None = None,
+        replicates: int = 200,
+    ) -> ArmCurves:
+        """Gain of the best use of every budget over all arms, beside each arm alone.
+
+        The arms exclude each other and share their controls, so every row gets a held-out effect
+        and a multi-arm doubly robust score of every arm, fitted when asked.
+
+        Parameters
+        ----------
+        costs : mapping, optional
+            Cost of each arm for one row, above 0; None: 1 each.
+        budgets : sequence of float, optional
+            Per row, ascending; None: 20 steps up to the dearest arm for all.
+        learner : str, optional
+            Predicts each arm's effect, with its default parameters; None: the first candidate. A
+            champion was chosen on these rows: its curve would be a little too good.
+        replicates : int
+            Of the household bootstrap.
+
+        Returns
+        -------
+        ArmCurves
+            Its ``table()`` and ``differences()`` are in the outcome's unit per row.
+
+        Raises
+        ------
+        LearnerError, MetricError
+            Naming the learner, the costs or the budgets.
+        """
+        first = next(iter(self.arms.values()))
+        effects = analysis.cross_fit_arms(
+            arms=self.table,
+            learner=learner or first.parameters.estimation.candidates[0],
+            parameters=first.parameters,
+            seed=first.seed,
+        )
+        return analysis.arm_cost_curves(
+            effects=effects,
+            costs=None if costs is None else {str(arm): cost for arm, cost in costs.items()},
+            budgets=budgets,
+            replicates=replicates,
+            level=first.parameters.metrics.level,
+            seed=first.seed,
+        )
 
     def __getitem__(self, arm: Scalar) -> TableResult:
         """Return the result of one arm."""
@@ -338,9 +407,8 @@ def analyse(  # noqa: PLR0913 - the library's one call
         "placebo_outcome": placebo_outcome,
     }
     analysis.refuse_unknown(typed)
-    trials = table_trials(
-        frame=frame, parameters=TableParameters.model_validate({**table, **roles})
-    )
+    columns = TableParameters.model_validate({**table, **roles})
+    trials = table_trials(frame=frame, parameters=columns)
     results = {
         trial.arm: TableResult(
             trial=trial,
@@ -357,7 +425,7 @@ def analyse(  # noqa: PLR0913 - the library's one call
             _track(result, tracking_uri, f"table-{frame_digest(frame)}")
     if len(results) == 1:
         return next(iter(results.values()))
-    return ArmsResult(arms=results)
+    return ArmsResult(arms=results, table=table_arms(frame=frame, parameters=columns))
 
 
 def table_parameters(

@@ -285,6 +285,31 @@ def test_the_tables_hold_the_arms_below_each_other(arms):
     assert repr(result) == str(result)
 
 
+def test_the_arms_meet_in_one_cost_curve(arms):
+    """The letter adds 2 and the call takes 1: no budget buys a call for long."""
+    _, result = arms
+    curves = result.cost_curve(costs={"letter": 1.0, "call": 3.0}, budgets=[0.5, 1.0])
+    table = curves.table().set_index(["policy", "budget"])
+    assert set(table.index.get_level_values("policy")) == {
+        "all arms",
+        "call",
+        "letter",
+        "all arms, at random",
+    }
+    letter = table.loc[("letter", 1.0)]
+    assert letter["ci_low"] <= 2.0 <= letter["ci_high"]
+    together = curves.differences().set_index(["policy", "budget"])
+    assert together.loc[("all arms - call", 1.0), "ci_low"] > 0.0
+
+
+def test_one_result_has_its_ranking_under_every_definition(plain):
+    rows = plain.rosetta
+    assert set(rows["learner"]) == set(plain.leaderboard["learner"])
+    assert {"promo_uplift", "scikit-uplift", "causalml", "econml", "grf", "itx"} <= set(
+        rows["library"]
+    )
+
+
 def test_new_rows_get_an_effect_of_each_arm(arms):
     frame, result = arms
     found = result.cate(frame.head(5))

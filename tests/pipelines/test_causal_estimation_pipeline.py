@@ -130,3 +130,16 @@ def test_whatever_fits_a_model_waits_for_these_refusals():
     pipeline = PREPARED + causal_estimation.create_pipeline()
     later = pipeline.from_nodes("prepare_trial_data").nodes
     assert {node.name for node in pipeline.nodes} == {node.name for node in later}
+
+
+def test_every_ranking_stands_under_every_definition(strong):
+    """The project's own rows of the Rosetta table are the leaderboard's numbers."""
+    rosetta, board = strong.made["rosetta"], strong.made["leaderboard"].set_index("learner")
+    assert set(rosetta["learner"]) == set(board.index)
+    assert {"random", "response"} <= set(rosetta["learner"])
+    assert set(rosetta.groupby("learner").size()) == {len(rosetta) // len(board)}
+    ours = rosetta.loc[(rosetta["function"] == "doubly robust") & (rosetta["figure"] == "qini")]
+    for learner, value in zip(ours["learner"], ours["value"], strict=True):
+        assert value == pytest.approx(board.loc[learner, "qini"], abs=1e-9)
+    sklift = rosetta.loc[rosetta["library"] == "scikit-uplift"]
+    assert sklift["note"].str.contains("0 and 1 only").all()  # spend is no 0/1 outcome

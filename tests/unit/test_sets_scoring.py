@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from promo_uplift.benchmark.sets.arm_curves import arm_figures, binned_calibration_slope
 from promo_uplift.benchmark.sets.bundle import BenchmarkSet
 from promo_uplift.benchmark.sets.scoring import imputed, truth_figures
 from promo_uplift.benchmark.sets.splitting import drawn_rows, protocol_split, split_set
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.contracts.results import TrialTruth
+from promo_uplift.metrics.arm_curves import arm_figures, binned_calibration_slope
 
 
 def truth_of(cate):

@@ -1,5 +1,6 @@
 """From trials as arrays to effects, decision and verdict: what pipelines and library share."""
 
+from promo_uplift.analysis.arms import ArmCurves, ArmEffects, arm_cost_curves, cross_fit_arms
 from promo_uplift.analysis.decision import (
     PolicyValues,
     bound_champion,
@@ -13,6 +14,7 @@ from promo_uplift.analysis.decision import (
 from promo_uplift.analysis.estimation import (
     average_effects,
     choose_champion,
+    compare_definitions,
     cross_fit_learners,
     estimate_nuisances,
     estimate_placebo,
@@ -28,11 +30,16 @@ __all__ = [
     "BASELINES",
     "Analysis",
     "AnalysisParameters",
+    "ArmCurves",
+    "ArmEffects",
     "PolicyValues",
     "analyse_trials",
+    "arm_cost_curves",
     "average_effects",
     "bound_champion",
     "choose_champion",
+    "compare_definitions",
+    "cross_fit_arms",
     "cross_fit_learners",
     "deploy",
     "estimate_nuisances",

@@ -35,6 +35,7 @@ from promo_uplift.metrics import (
     Selection,
     competitors,
     leaderboard,
+    learners_rosetta,
     ranking_metrics,
     select_champion,
 )
@@ -223,6 +224,41 @@ def rank_learners(
         seconds={name: fitted.seconds for name, fitted in cross_fitted.items()},
     )
     return ranking, table
+
+
+def compare_definitions(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    metrics: MetricParameters,
+    seed: int,
+) -> pd.DataFrame:
+    """Every learner's ranking under every definition of Qini and AUUC: the Rosetta table.
+
+    Parameters
+    ----------
+    data, nuisances, cross_fitted
+        Rows, their nuisances, and every learner's effects.
+    metrics : MetricParameters
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        Of :func:`promo_uplift.metrics.learners_rosetta`.
+    """
+    return learners_rosetta(
+        rankings={name: fitted.held_out() for name, fitted in cross_fitted.items()},
+        treatment=data.treatment,
+        outcome=data.outcome,
+        propensity=nuisances.held_out().propensity,
+        scores=held_out_scores(data=data, nuisances=nuisances),
+        fold=nuisances.fold,
+        groups=data.groups,
+        parameters=metrics,
+        rng=derived_rng(seed=seed, purpose="rosetta"),
+    )
 
 
 def average_effects(

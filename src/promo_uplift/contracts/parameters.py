@@ -152,11 +152,17 @@ class EstimationParameters(Parameters):
 
 
 class MetricParameters(Parameters):
-    """Shares, level and bootstrap of the ranking metrics."""
+    """Shares, level and bootstrap of the ranking metrics.
+
+    ``rosetta_replicates`` 0, or more rows than ``rosetta_max_rows``, leaves the Rosetta table
+    without intervals.
+    """
 
     uplift_shares: list[OpenShare] = Field(min_length=1)
     level: OpenShare
     bootstrap_replicates: Annotated[int, Field(ge=50)]
+    rosetta_replicates: Annotated[int, Field(ge=0)] = 0
+    rosetta_max_rows: Count = 20_000
 
 
 class PolicyParameters(Parameters):

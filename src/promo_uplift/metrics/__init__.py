@@ -2,10 +2,12 @@
 
 from promo_uplift.metrics.bootstrap import HouseholdDraws, household_draws, percentile_interval
 from promo_uplift.metrics.calibration import calibration_slope, group_effects
+from promo_uplift.metrics.cost_curve import CostCurve, CostPath, average_arms, cost_curve, cost_path
 from promo_uplift.metrics.curves import uplift_curves
 from promo_uplift.metrics.folds import FoldRows, fold_rows, with_expected_random
 from promo_uplift.metrics.leaderboard import leaderboard
 from promo_uplift.metrics.ranking import RANKING_BASELINES, RankingMetrics, ranking_metrics
+from promo_uplift.metrics.rosetta import learners_rosetta, rosetta_table
 from promo_uplift.metrics.selection import (
     SELECTED,
     Selection,
@@ -17,19 +19,26 @@ from promo_uplift.metrics.selection import (
 __all__ = [
     "RANKING_BASELINES",
     "SELECTED",
+    "CostCurve",
+    "CostPath",
     "FoldRows",
     "HouseholdDraws",
     "RankingMetrics",
     "Selection",
+    "average_arms",
     "calibration_slope",
     "competitors",
+    "cost_curve",
+    "cost_path",
     "fold_rows",
     "group_effects",
     "household_draws",
     "leaderboard",
+    "learners_rosetta",
     "one_standard_error_choice",
     "percentile_interval",
     "ranking_metrics",
+    "rosetta_table",
     "select_champion",
     "uplift_curves",
     "with_expected_random",

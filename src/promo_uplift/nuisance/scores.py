@@ -7,6 +7,9 @@ import numpy as np
 from promo_uplift.contracts.errors import LearnerError
 from promo_uplift.contracts.results import FloatArray, IntArray, NuisanceValues
 
+#: By how much the probabilities of a row may miss 1 in floating point.
+SUM_ROUNDING = 1e-8
+
 
 def dr_scores(*, treatment: IntArray, outcome: FloatArray, nuisances: NuisanceValues) -> FloatArray:
     r"""Doubly robust (AIPW) score of each household, in the outcome's unit (USD), ``(n,)``.
@@ -72,3 +75,72 @@ def dr_scores(*, treatment: IntArray, outcome: FloatArray, nuisances: NuisanceVa
         - np.where(treated, 0.0, (outcome - mu0) / (1.0 - e)),
         dtype=np.float64,
     )
+
+
+def multi_arm_scores(
+    *, arm: IntArray, outcome: FloatArray, propensity: FloatArray, mu: FloatArray
+) -> FloatArray:
+    r"""Doubly robust score of each arm against the control, in the outcome's unit, ``(n, A)``.
+
+    .. math::
+
+        \Gamma_a = \mu_a - \mu_0 + \frac{1[T = a] (Y - \mu_a)}{e_a}
+            - \frac{1[T = 0] (Y - \mu_0)}{e_0}
+
+    Every row has a score for every arm, whatever it got: the arms share their controls.
+
+    Parameters
+    ----------
+    arm : int64 (n,)
+        0 = control, 1 to A = the arms.
+    outcome : float64 (n,)
+    propensity, mu : float64 (n, A + 1)
+        Out-of-fold probability of each arm, and expected outcome in it; column 0 is the control.
+
+    Raises
+    ------
+    LearnerError
+        If shapes differ, an arm is none of 0 to A, or a row's probabilities are not above 0 with
+        sum 1.
+
+    Notes
+    -----
+    Scope: as :func:`dr_scores`, for arms that exclude each other.
+
+    References
+    ----------
+    Robins, Rotnitzky & Zhao (1994), *JASA* 89(427), 846-866; Zhou, Athey & Wager (2023),
+    *Operations Research* 71(1), 148-183, arXiv:1810.04778 (several arms).
+
+    Examples
+    --------
+    >>> multi_arm_scores(
+    ...     arm=np.array([2]),
+    ...     outcome=np.array([13.0]),
+    ...     propensity=np.array([[0.5, 0.25, 0.25]]),
+    ...     mu=np.array([[10.0, 11.0, 12.0]]),
+    ... )
+    array([[1., 6.]])
+    """
+    shape = (len(outcome), propensity.shape[-1])
+    if propensity.shape != shape or mu.shape != shape or arm.shape != shape[:1]:
+        raise LearnerError(
+            f"`propensity` and `mu` must have one row per outcome and one column per arm, the "
+            f"control first; found {propensity.shape} and {mu.shape} for {len(outcome)} outcomes "
+            f"and {len(arm)} arms. Take the same rows of each."
+        )
+    if not np.isin(arm, np.arange(shape[1])).all():
+        raise LearnerError(
+            f"`arm` must hold 0 (control) to {shape[1] - 1}; found {np.unique(arm).tolist()}."
+        )
+    off = np.abs(propensity.sum(axis=1) - 1.0) > SUM_ROUNDING
+    outside = ~(propensity > 0.0).all(axis=1)
+    if off.any() or outside.any():
+        raise LearnerError(
+            f"`propensity` must be above 0 and add up to 1 in every row; {int(outside.sum())} of "
+            f"{len(arm)} rows hold one that is not above 0, {int(off.sum())} add up to something "
+            "else. Clip them, and scale the row to 1."
+        )
+    got = arm[:, np.newaxis] == np.arange(shape[1])
+    potential = mu + np.where(got, (outcome[:, np.newaxis] - mu) / propensity, 0.0)
+    return np.asarray(potential[:, 1:] - potential[:, :1], dtype=np.float64)

@@ -5,10 +5,18 @@ from promo_uplift.trials.arrays import to_trial_data, without_rows
 from promo_uplift.trials.build import LEADING, build_trials
 from promo_uplift.trials.selection import TrialSelection, select_trials
 from promo_uplift.trials.splits import household_folds
-from promo_uplift.trials.table import TableEncoder, TableTrial, one_trial, table_trials
+from promo_uplift.trials.table import (
+    TableArms,
+    TableEncoder,
+    TableTrial,
+    one_trial,
+    table_arms,
+    table_trials,
+)
 
 __all__ = [
     "LEADING",
+    "TableArms",
     "TableEncoder",
     "TableTrial",
     "TrialSelection",
@@ -16,6 +24,7 @@ __all__ = [
     "household_folds",
     "one_trial",
     "select_trials",
+    "table_arms",
     "table_trials",
     "to_trial_data",
     "usable_covariates",

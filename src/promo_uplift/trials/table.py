@@ -206,6 +206,71 @@ def table_trials(*, frame: pd.DataFrame, parameters: TableParameters) -> tuple[T
     return tuple(trials)
 
 
+@dataclass(frozen=True, slots=True)
+class TableArms:
+    """All arms of a table at once, with the controls that they share.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The arms, in the order of their codes 1 to A.
+    control : str
+    covariates : DataFrame (n, p), float64
+        Coded alike in every row.
+    arm : int64 (n,)
+        0 = control, 1 to A.
+    outcome : float64 (n,)
+    groups : int64 (n,)
+        Cluster of each row.
+    propensity : float64 (n, A + 1) or None
+        Probability of the control and of each arm by the design; None where it is modelled.
+    """
+
+    names: tuple[str, ...]
+    control: str
+    covariates: pd.DataFrame
+    arm: IntArray
+    outcome: FloatArray
+    groups: IntArray
+    propensity: FloatArray | None
+
+
+def table_arms(*, frame: pd.DataFrame, parameters: TableParameters) -> TableArms:
+    """Read a table with all its arms in one: what a decision between the arms needs.
+
+    Parameters
+    ----------
+    frame : DataFrame (n, ...)
+    parameters : TableParameters
+        As :func:`table_trials`, whose refusals apply.
+    """
+    roles = _roles(frame=frame, parameters=parameters)
+    labels = _labels(frame[roles.treatment])
+    _refuse_missing(frame=frame, column=roles.treatment)
+    arms, control = _arms(frame=frame, roles=roles, parameters=parameters)
+    given = _propensity(
+        frame=frame, arms=arms, control=control, labels=labels, parameters=parameters
+    )
+    known = [chance for arm in arms if (chance := given[arm]) is not None]
+    propensity = None
+    if known:
+        # P(arm | arm or control) gives the odds of each arm against the control
+        odds = np.column_stack([np.ones(len(frame)), *(one / (1.0 - one) for one in known)])
+        propensity = odds / odds.sum(axis=1, keepdims=True)
+    encoder, _ = _encoder(frame=frame, roles=roles, parameters=parameters)
+    covariates, _ = encoder.encode(frame)
+    codes = {control: 0} | {arm: number + 1 for number, arm in enumerate(arms)}
+    return TableArms(
+        names=tuple(arms),
+        control=control,
+        covariates=covariates,
+        arm=np.array([codes[label] for label in labels], dtype=np.int64),
+        outcome=_outcome(frame=frame, column=roles.outcome),
+        groups=_groups(frame=frame, column=parameters.groups),
+        propensity=propensity,
+    )
+
+
 def one_trial(trials: Sequence[TableTrial]) -> TableTrial:
     """Return the only trial.
 

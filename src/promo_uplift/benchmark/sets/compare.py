@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from promo_uplift.benchmark.published import CAVEATS, ITX, PUBLISHED, SEEDS, PublishedFigure
-from promo_uplift.benchmark.sets.arm_curves import PREFIX
 from promo_uplift.benchmark.sets.run import CHAMPION, OURS
 from promo_uplift.contracts.results import FloatArray
+from promo_uplift.metrics.arm_curves import PREFIX
 
 PAIR = ["set", "replicate", "seed"]
 #: Figures of which less is better.

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from promo_uplift.benchmark.published import CAVEATS, ITX
-from promo_uplift.benchmark.sets.arm_curves import PREFIX
 from promo_uplift.benchmark.sets.compare import BEST_PEER, LOWER_IS_BETTER
 from promo_uplift.benchmark.sets.run import CHAMPION, OURS
 from promo_uplift.contracts.errors import ConfigurationError
+from promo_uplift.metrics.arm_curves import PREFIX
 
 START = "<!-- outside sets: results, written by the run -->"
 END = "<!-- outside sets: end -->"

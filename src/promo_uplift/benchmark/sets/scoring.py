@@ -6,11 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promo_uplift.benchmark.sets.arm_curves import (
-    PREFIX,
-    arm_figures,
-    binned_calibration_slope,
-)
 from promo_uplift.benchmark.sets.parameters import OutsideParameters
 from promo_uplift.benchmark.truth import sample_folds, true_ranking
 from promo_uplift.contracts.parameters import LearnerParameters
@@ -27,6 +22,11 @@ from promo_uplift.metrics import (
     fold_rows,
     household_draws,
     percentile_interval,
+)
+from promo_uplift.metrics.arm_curves import (
+    PREFIX,
+    arm_figures,
+    binned_calibration_slope,
 )
 from promo_uplift.metrics.ranking import ranking_replicates
 from promo_uplift.nuisance.models import NUISANCES, fit_nuisance, nuisance_features

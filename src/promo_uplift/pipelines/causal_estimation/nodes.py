@@ -97,6 +97,19 @@ def rank_learners(
     )
 
 
+def compare_definitions(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    metrics: MetricParameters,
+    seed: int,
+) -> pd.DataFrame:
+    """Put every learner's ranking under every definition of Qini and AUUC."""
+    return analysis.compare_definitions(
+        data=data, nuisances=nuisances, cross_fitted=cross_fitted, metrics=metrics, seed=seed
+    )
+
+
 def estimate_effects(
     data: TrialData,
     nuisances: CrossFittedNuisances,

@@ -56,6 +56,12 @@ def create_pipeline() -> Pipeline:
                 name="rank_learners",
             ),
             Node(
+                nodes.compare_definitions,
+                inputs=["trial_data", "nuisances", "cross_fitted", "params:metrics", "params:seed"],
+                outputs="rosetta",
+                name="compare_definitions",
+            ),
+            Node(
                 nodes.estimate_effects,
                 inputs=[
                     "trial_data",

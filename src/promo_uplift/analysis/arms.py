@@ -1,0 +1,309 @@
+"""Several arms with shared controls: effects and scores of every arm for every row, held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from promo_uplift.contracts.errors import LearnerError, MetricError
+from promo_uplift.contracts.parameters import AnalysisParameters
+from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray, TrialData
+from promo_uplift.metrics import CostCurve, average_arms, cost_curve, household_draws
+from promo_uplift.nuisance.covariates import covariate_matrix
+from promo_uplift.nuisance.crossfit import cross_fit_nuisances
+from promo_uplift.nuisance.models import NUISANCES, fit_nuisance
+from promo_uplift.nuisance.scores import multi_arm_scores
+from promo_uplift.nuisance.seeding import derived_seed
+from promo_uplift.trials import TableArms, household_folds
+from promo_uplift.tuning.search import Split, fit_on_split
+
+#: Name of the curve that spends on all arms, and of the one that knows no covariates.
+ALL_ARMS = "all arms"
+NO_COVARIATES = "all arms, at random"
+#: Budgets of a curve for which none are given.
+N_BUDGETS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ArmEffects:
+    """Held-out effect and score of every arm for every row.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The arms.
+    cate, scores : float64 (n, A)
+        Predicted effect of each arm against the control, and its doubly robust score, in the
+        outcome's unit; from models that never saw the row's fold.
+    fold, groups : int64 (n,)
+    learner : str
+    n_clipped : int
+        Rows of which a modelled probability was moved into the configured bounds.
+    """
+
+    names: tuple[str, ...]
+    cate: FloatArray
+    scores: FloatArray
+    fold: IntArray
+    groups: IntArray
+    learner: str
+    n_clipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCurves:
+    """Cost curves of all arms together, of each alone, and of all without covariates.
+
+    Attributes
+    ----------
+    curves : dict of CostCurve
+        By policy, on the same household draws.
+    effects : ArmEffects
+    """
+
+    curves: dict[str, CostCurve]
+    effects: ArmEffects
+
+    def table(self) -> pd.DataFrame:
+        """Gain over the budget, per household, one row per policy and budget."""
+        return self._stacked(self.curves)
+
+    def differences(self) -> pd.DataFrame:
+        """Gain of all arms together less that of each other policy, paired, by budget."""
+        joint = self.curves[ALL_ARMS]
+        return self._stacked(
+            {
+                f"{ALL_ARMS} - {name}": joint.minus(one)
+                for name, one in self.curves.items()
+                if name != ALL_ARMS
+            }
+        )
+
+    @staticmethod
+    def _stacked(curves: Mapping[str, CostCurve]) -> pd.DataFrame:
+        tables = {name: one.table() for name, one in curves.items()}
+        stacked = pd.concat(tables, names=["policy", "_"])
+        return stacked.reset_index("policy").reset_index(drop=True)
+
+
+def cross_fit_arms(
+    *, arms: TableArms, learner: str, parameters: AnalysisParameters, seed: int
+) -> ArmEffects:
+    """Predict every arm's effect for every row, and score it, from the other folds alone.
+
+    Folds are by household and the same for all arms. For each arm a learner with its default
+    parameters is fitted on the arm's and the control's rows outside the fold, and predicts all
+    rows of the fold, whatever they got. The outcome of each arm, and where nobody drew lots the
+    probability of each arm (one against the rest, scaled to 1, clipped), are fitted on the same
+    rows outside the fold.
+
+    Parameters
+    ----------
+    arms : TableArms
+    learner : str
+        One of ``estimation.learners`` that predicts an effect.
+    parameters : AnalysisParameters
+    seed : int
+
+    Raises
+    ------
+    LearnerError
+        If the learner is not configured, or a training set lacks an arm.
+    """
+    configured = parameters.estimation.learners
+    if learner not in configured:
+        raise LearnerError(
+            f"`learner` must be one of the configured {sorted(configured)}; got {learner!r}."
+        )
+    fold = household_folds(groups=arms.groups, n_folds=parameters.nuisance.n_folds, seed=seed)
+    propensity, n_clipped = _propensities(arms=arms, fold=fold, parameters=parameters, seed=seed)
+    mu = _outcomes(arms=arms, fold=fold, parameters=parameters, seed=seed)
+    cate = np.column_stack(
+        [
+            _arm_cate(
+                arms=arms, code=code, fold=fold, learner=learner, parameters=parameters, seed=seed
+            )
+            for code in range(1, len(arms.names) + 1)
+        ]
+    )
+    return ArmEffects(
+        names=arms.names,
+        cate=cate,
+        scores=multi_arm_scores(arm=arms.arm, outcome=arms.outcome, propensity=propensity, mu=mu),
+        fold=fold,
+        groups=arms.groups,
+        learner=learner,
+        n_clipped=n_clipped,
+    )
+
+
+def arm_cost_curves(
+    *,
+    effects: ArmEffects,
+    costs: Mapping[str, float] | None,
+    budgets: Sequence[float] | None,
+    replicates: int,
+    level: float,
+    seed: int,
+) -> ArmCurves:
+    """Value what a budget buys with all arms, with each alone, and without covariates.
+
+    Parameters
+    ----------
+    effects : ArmEffects
+    costs : mapping of str to float, optional
+        Cost of each arm for one row; None: 1 each.
+    budgets : sequence of float, optional
+        Per row, ascending; None: even steps up to the dearest arm for all.
+    replicates, level, seed
+        Of the household bootstrap, the same draws for every curve.
+
+    Raises
+    ------
+    MetricError
+        If an arm has no cost, or as :func:`promo_uplift.metrics.cost_curve`.
+    """
+    priced = dict.fromkeys(effects.names, 1.0) if costs is None else {**costs}
+    if set(priced) != set(effects.names):
+        raise MetricError(
+            f"`costs` must give the cost of every arm, {list(effects.names)}; got {sorted(priced)}."
+        )
+    price = np.array([float(priced[name]) for name in effects.names])
+    steps = np.linspace(0.0, price.max(), N_BUDGETS + 1)[1:] if budgets is None else budgets
+
+    draws = household_draws(
+        groups=effects.groups, replicates=replicates, rng=np.random.default_rng(seed)
+    )
+
+    def curve(rewards: FloatArray, columns: list[int]) -> CostCurve:
+        return cost_curve(
+            rewards=rewards[:, columns],
+            costs=price[columns],
+            scores=effects.scores[:, columns],
+            budgets=steps,
+            groups=effects.groups,
+            fold=effects.fold,
+            draws=draws,
+            level=level,
+        )
+
+    everything = list(range(len(effects.names)))
+    curves = {ALL_ARMS: curve(effects.cate, everything)}
+    curves |= {name: curve(effects.cate, [place]) for place, name in enumerate(effects.names)}
+    curves[NO_COVARIATES] = curve(average_arms(effects.cate, fold=effects.fold), everything)
+    return ArmCurves(curves=curves, effects=effects)
+
+
+def _propensities(
+    *, arms: TableArms, fold: IntArray, parameters: AnalysisParameters, seed: int
+) -> tuple[FloatArray, int]:
+    if arms.propensity is not None:
+        return arms.propensity, 0
+    raw = _predicted(
+        name="propensity",
+        targets=[(arms.arm == code).astype(np.float64) for code in range(len(arms.names) + 1)],
+        rows=[np.ones(len(fold), dtype=np.bool_)] * (len(arms.names) + 1),
+        arms=arms,
+        fold=fold,
+        parameters=parameters,
+        seed=seed,
+    )
+    shares = raw / raw.sum(axis=1, keepdims=True)
+    clip = parameters.nuisance.propensity_clip
+    clipped = np.clip(shares, clip, 1.0 - clip)
+    moved = int((clipped != shares).any(axis=1).sum())
+    return clipped / clipped.sum(axis=1, keepdims=True), moved
+
+
+def _outcomes(
+    *, arms: TableArms, fold: IntArray, parameters: AnalysisParameters, seed: int
+) -> FloatArray:
+    codes = range(len(arms.names) + 1)
+    return _predicted(
+        name="mu1",
+        targets=[arms.outcome] * len(codes),
+        rows=[np.asarray(arms.arm == code) for code in codes],
+        arms=arms,
+        fold=fold,
+        parameters=parameters,
+        seed=seed,
+    )
+
+
+def _predicted(
+    *,
+    name: str,
+    targets: Sequence[FloatArray],
+    rows: Sequence[BoolArray],
+    arms: TableArms,
+    fold: IntArray,
+    parameters: AnalysisParameters,
+    seed: int,
+) -> FloatArray:
+    """Predict each target from a model of its informed rows outside the fold, ``(n, A + 1)``."""
+    features = covariate_matrix(covariates=arms.covariates)
+    found = np.empty((len(fold), len(targets)))
+    for code, (target, informed) in enumerate(zip(targets, rows, strict=True)):
+        for held_out in np.unique(fold):
+            train, test = informed & (fold != held_out), fold == held_out
+            model = fit_nuisance(
+                spec=NUISANCES[name],
+                features=features[train],
+                target=target[train],
+                choice=parameters.nuisance.model.defaults,
+                seed=derived_seed(seed=seed, purpose=f"arms/{name}", index=(code,)),
+            )
+            found[test, code] = model.predict(features=features[test])
+    return found
+
+
+def _arm_cate(
+    *,
+    arms: TableArms,
+    code: int,
+    fold: IntArray,
+    learner: str,
+    parameters: AnalysisParameters,
+    seed: int,
+) -> FloatArray:
+    """Predict one arm's effect for every row from the two arms' rows outside its fold, ``(n,)``."""
+    rows = np.flatnonzero(np.isin(arms.arm, (0, code)))
+    known = arms.propensity
+    data = TrialData(
+        covariates=arms.covariates.iloc[rows].reset_index(drop=True),
+        treatment=(arms.arm[rows] == code).astype(np.int64),
+        outcome=arms.outcome[rows],
+        redeemed=np.zeros(len(rows)),
+        groups=arms.groups[rows],
+        campaign=np.ones(len(rows), dtype=np.int64),
+        known_propensity=None
+        if known is None
+        else known[rows, code] / (known[rows, code] + known[rows, 0]),
+    )
+    nuisances = cross_fit_nuisances(
+        data=data,
+        fold=fold[rows],
+        parameters=parameters.nuisance.model_copy(update={"n_trials": 0}),
+        seed=seed,
+        n_workers=1,
+    )
+    effect = np.empty(len(fold))
+    for held_out in range(nuisances.n_folds):
+        fitted = fit_on_split(
+            name=learner,
+            data=data,
+            split=Split(
+                index=(held_out, held_out),
+                train=nuisances.fold != held_out,
+                test=nuisances.fold == held_out,
+                nuisances=nuisances.excluding(held_out),
+            ),
+            choice=parameters.estimation.learners[learner].defaults,
+            seed=seed,
+        )
+        test = fold == held_out
+        effect[test] = fitted.predict_cate(covariates=arms.covariates.loc[test])
+    return effect
