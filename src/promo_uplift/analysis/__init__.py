@@ -19,6 +19,12 @@ from promo_uplift.analysis.estimation import (
     rank_learners,
     scores_table,
 )
+from promo_uplift.analysis.heterogeneity import (
+    Heterogeneity,
+    describe_affected,
+    explain_champion,
+    find_heterogeneity,
+)
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
@@ -27,14 +33,18 @@ __all__ = [
     "BASELINES",
     "Analysis",
     "AnalysisParameters",
+    "Heterogeneity",
     "PolicyValues",
     "analyse_trials",
     "average_effects",
     "bound_champion",
     "cross_fit_learners",
     "deploy",
+    "describe_affected",
     "estimate_nuisances",
     "estimate_placebo",
+    "explain_champion",
+    "find_heterogeneity",
     "held_out_scores",
     "in_outcome_unit",
     "list_households",

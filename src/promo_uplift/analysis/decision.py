@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from promo_uplift.analysis.estimation import held_out_scores
+from promo_uplift.analysis.heterogeneity import Heterogeneity
 from promo_uplift.checks import (
     CheckResult,
     Evidence,
@@ -40,6 +41,7 @@ from promo_uplift.effects import (
     manski_bounds,
     overlap_summary,
 )
+from promo_uplift.explanation import heterogeneity_sentence
 from promo_uplift.metrics import RankingMetrics, with_expected_random
 from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment_nuisances
 from promo_uplift.nuisance.parallel import run_in_order
@@ -225,6 +227,7 @@ def reach_verdict(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     ranking: RankingMetrics,
+    heterogeneity: Heterogeneity,
     evaluation: PolicyEvaluation,
     placebo: PlaceboEffect,
     windows: WindowAudit | None,
@@ -270,6 +273,9 @@ def reach_verdict(
             redemption_rate=float(nuisances.redemption_held_out().mean()),
             level=metrics.level,
             power=checks.power,
+            heterogeneity=heterogeneity_sentence(
+                test=heterogeneity.test, learner=evaluation.champion, wording=wording
+            ),
         ),
         parameters=policy,
         wording=wording,

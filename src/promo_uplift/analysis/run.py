@@ -15,6 +15,7 @@ from promo_uplift.analysis.estimation import (
     estimate_placebo,
     rank_learners,
 )
+from promo_uplift.analysis.heterogeneity import Heterogeneity, find_heterogeneity
 from promo_uplift.checks import CheckResult, Verdict, WindowAudit, validate_check_parameters
 from promo_uplift.contracts.parameters import AnalysisParameters
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
@@ -34,6 +35,8 @@ class Analysis:
     cross_fitted : dict of CrossFittedCate
         Of every learner.
     ranking : RankingMetrics
+    heterogeneity : Heterogeneity
+        Test and groups of every learner of effects.
     leaderboard, effects : DataFrame
     placebo : PlaceboEffect
     policies : PolicyValues
@@ -46,6 +49,7 @@ class Analysis:
     nuisances: CrossFittedNuisances
     cross_fitted: dict[str, CrossFittedCate]
     ranking: RankingMetrics
+    heterogeneity: Heterogeneity
     leaderboard: pd.DataFrame
     effects: pd.DataFrame
     placebo: PlaceboEffect
@@ -146,6 +150,13 @@ def analyse_trials(
         metrics=parameters.metrics,
         seed=seed,
     )
+    heterogeneity = find_heterogeneity(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        metrics=parameters.metrics,
+        seed=seed,
+    )
     effects = average_effects(
         data=data, nuisances=nuisances, metrics=parameters.metrics, checks=parameters.checks
     )
@@ -178,6 +189,7 @@ def analyse_trials(
         data=data,
         nuisances=nuisances,
         ranking=ranking,
+        heterogeneity=heterogeneity,
         evaluation=policies.evaluation,
         placebo=before,
         windows=windows,
@@ -191,6 +203,7 @@ def analyse_trials(
         nuisances=nuisances,
         cross_fitted=cross_fitted,
         ranking=ranking,
+        heterogeneity=heterogeneity,
         leaderboard=table,
         effects=effects,
         placebo=before,

@@ -1,24 +1,34 @@
 """Ranking metrics on held-out folds, with intervals that respect households."""
 
 from promo_uplift.metrics.bootstrap import HouseholdDraws, household_draws, percentile_interval
-from promo_uplift.metrics.calibration import calibration_slope, group_effects
+from promo_uplift.metrics.calibration import calibration_slope
+from promo_uplift.metrics.clan import affected_groups
 from promo_uplift.metrics.curves import uplift_curves
 from promo_uplift.metrics.folds import FoldRows, fold_rows, with_expected_random
+from promo_uplift.metrics.gates import GroupEffects, group_effects, group_members
+from promo_uplift.metrics.heterogeneity import HeterogeneityTest, heterogeneity_test
 from promo_uplift.metrics.leaderboard import leaderboard
 from promo_uplift.metrics.ranking import RANKING_BASELINES, RankingMetrics, ranking_metrics
+from promo_uplift.metrics.toc import targeting_operator
 
 __all__ = [
     "RANKING_BASELINES",
     "FoldRows",
+    "GroupEffects",
+    "HeterogeneityTest",
     "HouseholdDraws",
     "RankingMetrics",
+    "affected_groups",
     "calibration_slope",
     "fold_rows",
     "group_effects",
+    "group_members",
+    "heterogeneity_test",
     "household_draws",
     "leaderboard",
     "percentile_interval",
     "ranking_metrics",
+    "targeting_operator",
     "uplift_curves",
     "with_expected_random",
 ]

@@ -11,6 +11,7 @@ from promo_uplift.checks import Verdict, checks_table, verdict_text
 from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
+    ExplanationParameters,
     MetricParameters,
     NuisanceParameters,
     PolicyParameters,
@@ -24,6 +25,7 @@ from promo_uplift.contracts.results import (
     TrialData,
 )
 from promo_uplift.effects import PlaceboEffect
+from promo_uplift.explanation import Explanation
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics
 from promo_uplift.nuisance.deployment import DeploymentNuisances
@@ -91,6 +93,56 @@ def bound_champion(
     )
 
 
+def describe_affected(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    metrics: MetricParameters,
+    seed: int,
+) -> pd.DataFrame:
+    """Every covariate among the rows that the champion predicts to respond most and least."""
+    return analysis.describe_affected(
+        data=data,
+        nuisances=nuisances,
+        champion=cross_fitted[evaluation.champion],
+        metrics=metrics,
+        seed=seed,
+    )
+
+
+def explain_champion(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    heterogeneity: analysis.Heterogeneity,
+    estimation: EstimationParameters,
+    metrics: MetricParameters,
+    explanation: ExplanationParameters,
+    policy: PolicyParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[Explanation, pd.DataFrame, pd.DataFrame, str]:
+    """Say what drives the champion's held-out effects, and what a few rules make of them."""
+    found = analysis.explain_champion(
+        data=data,
+        nuisances=nuisances,
+        champion=cross_fitted[evaluation.champion],
+        heterogeneity=heterogeneity,
+        estimation=estimation,
+        metrics=metrics,
+        explanation=explanation,
+        wording=wording,
+        seed=seed,
+    )
+    drivers, rules = (
+        analysis.in_outcome_unit(table, policy=policy, wording=wording)
+        for table in (found.drivers, found.rules.table)
+    )
+    return found, drivers, rules, found.text
+
+
 def deploy(
     data: TrialData,
     nuisances: CrossFittedNuisances,
@@ -116,6 +168,7 @@ def reach_verdict(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     ranking: RankingMetrics,
+    heterogeneity: analysis.Heterogeneity,
     evaluation: PolicyEvaluation,
     placebo: PlaceboEffect,
     window_audit: dict[str, Any],
@@ -129,6 +182,7 @@ def reach_verdict(
         data=data,
         nuisances=nuisances,
         ranking=ranking,
+        heterogeneity=heterogeneity,
         evaluation=evaluation,
         placebo=placebo,
         windows=WindowAudit(**{**window_audit, "changed": tuple(window_audit["changed"])})
