@@ -83,9 +83,6 @@ def toc_figure(
                 )
         text = f"{learner} (champion)" if is_champion else _baseline_label(learner)
         axis.plot(rows["share"], rows["toc_usd"], line, color=colour, lw=2, label=text)
-        if learner == "response":
-            for bound in ("ci_low", "ci_high"):
-                axis.plot(rows["share"], rows[bound], line, color=colour, lw=0.8)
     axis.axhline(0.0, color=BLACK, lw=0.8)
     _share_axis(axis, f"Share of {wording.subjects} {wording.treated}, highest ranked first")
     axis.set_ylabel(
@@ -98,8 +95,8 @@ def toc_figure(
     _note(
         figure,
         f"Held-out folds, doubly robust. Bands of the champion: {level:.0%} at each share (dark) "
-        f"and at all shares at once (light); thin lines: response, at each share. Clustered by "
-        f"{wording.subject}, widened since folds learn from each other.",
+        f"and at all shares at once (light), clustered by {wording.subject}, widened since folds "
+        "learn from each other.",
     )
     return figure
 
@@ -141,7 +138,8 @@ def drivers_figure(*, found: Explanation, shown: int, wording: WordingParameters
     right.plot(above, heights, "D", ms=6.5, color=BLUE, label="above its mean")
     right.set_xlabel(f"Mean contribution where the covariate is\nbelow, above its mean, {unit}")
     right.xaxis.label.set_fontsize(10)
-    _legend(right)
+    # the last rows move least and leave it room
+    right.legend(facecolor="white", edgecolor="none", fontsize=9.5, loc="lower right")
     _heading(right, "In which direction")
     explained = f"{int(found.drivers['n'].iloc[0]):,} {wording.subjects}"
     how = {
