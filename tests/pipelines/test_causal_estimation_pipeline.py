@@ -130,3 +130,19 @@ def test_whatever_fits_a_model_waits_for_these_refusals():
     pipeline = PREPARED + causal_estimation.create_pipeline()
     later = pipeline.from_nodes("prepare_trial_data").nodes
     assert {node.name for node in pipeline.nodes} == {node.name for node in later}
+
+
+def test_every_learner_of_effects_is_tested_for_heterogeneity(strong, nothing):
+    for made, differs in ((strong.made, True), (nothing.made, False)):
+        blp = made["blp"].set_index(["learner", "regression"])
+        assert set(blp.index) == {
+            (learner, regression)
+            for learner in ("t_learner", "dr_learner")
+            for regression in ("doubly_robust", "weighted")
+        }
+        assert ((blp["p_adjusted"] < 0.05) == differs).all()
+        gates = made["gates"].set_index(["learner", "group"])
+        apart = gates.xs("most minus least", level="group")
+        assert (apart["ci_low"] > 0).all() == differs
+        assert (apart["reading"] != "contradicted").all()
+        assert len(gates) == 2 * (5 + 1)
