@@ -24,6 +24,7 @@ from promo_uplift.contracts.errors import ConfigurationError
 from promo_uplift.contracts.parameters import Scalar, TableParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.datasets.mlflow_run import log_run
+from promo_uplift.explanation import Explanation
 from promo_uplift.policy import ScoringModel
 from promo_uplift.reporting.run_record import money_tag, run_record
 from promo_uplift.sources import frame_digest
@@ -32,7 +33,28 @@ from promo_uplift.trials import TableArms, TableTrial, table_arms, table_trials
 #: Characters per line of a printed verdict.
 TEXT_WIDTH = 96
 EXPERIMENT = "promo_uplift"
-CONFIGURATION = ("nuisance", "estimation", "tuning", "metrics", "policy", "checks", "wording")
+TRACKED_TABLES = (
+    "leaderboard",
+    "effects",
+    "policy_curve",
+    "policy_value",
+    "checks",
+    "blp",
+    "gates",
+    "clan",
+    "cate_drivers",
+    "cate_rules",
+)
+CONFIGURATION = (
+    "nuisance",
+    "estimation",
+    "tuning",
+    "metrics",
+    "policy",
+    "checks",
+    "wording",
+    "explanation",
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +86,55 @@ class TableResult:
         """Average effects with their populations: naive, ATE, ATT, overlap, ATO."""
         table = self._in_unit(self.analysis.effects)
         return table.loc[table["campaign"] == "pooled"].drop(columns="campaign")
+
+    @property
+    def blp(self) -> pd.DataFrame:
+        """Whether effects differ: average effect and slope of every learner, with the test."""
+        return self._in_unit(self.analysis.heterogeneity.blp)
+
+    @property
+    def gates(self) -> pd.DataFrame:
+        """Effects found in groups of predicted effect, of every learner."""
+        return self._in_unit(self.analysis.heterogeneity.gates)
+
+    @cached_property
+    def clan(self) -> pd.DataFrame:
+        """Every covariate among the rows predicted to respond most and least."""
+        return analysis.describe_affected(
+            data=self.trial.data,
+            nuisances=self.analysis.nuisances,
+            fitted=self.analysis.cross_fitted[self.analysis.selection.shown],
+            metrics=self.parameters.metrics,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What drives the champion's effects, with a warning where none is shown; made when asked.
+
+        It prints as text. Its tables: :attr:`cate_drivers`, :attr:`cate_rules`.
+        """
+        return analysis.explain_effects(
+            data=self.trial.data,
+            nuisances=self.analysis.nuisances,
+            fitted=self.analysis.cross_fitted[self.analysis.selection.shown],
+            heterogeneity=self.analysis.heterogeneity,
+            estimation=self.parameters.estimation,
+            metrics=self.parameters.metrics,
+            explanation=self.parameters.explanation,
+            wording=self.parameters.wording,
+            seed=self.seed,
+        )
+
+    @property
+    def cate_drivers(self) -> pd.DataFrame:
+        """Mean size and direction of what each covariate adds to the champion's effects."""
+        return self._in_unit(self.explanation.drivers)
+
+    @property
+    def cate_rules(self) -> pd.DataFrame:
+        """The champion's effects as a few rules, with the effects found there."""
+        return self._in_unit(self.explanation.rules.table)
 
     @property
     def policy_value(self) -> pd.DataFrame:
@@ -273,6 +344,26 @@ class ArmsResult:
         return self._stacked("effects")
 
     @property
+    def blp(self) -> pd.DataFrame:
+        """Tests of heterogeneity of all arms."""
+        return self._stacked("blp")
+
+    @property
+    def gates(self) -> pd.DataFrame:
+        """Effects by group of all arms."""
+        return self._stacked("gates")
+
+    @property
+    def clan(self) -> pd.DataFrame:
+        """Most and least affected of all arms."""
+        return self._stacked("clan")
+
+    @property
+    def explanation(self) -> dict[str, Explanation]:
+        """Explanation of each arm's champion."""
+        return {arm: result.explanation for arm, result in self.arms.items()}
+
+    @property
     def policy_value(self) -> pd.DataFrame:
         """Policy values of all arms."""
         return self._stacked("policy_value")
@@ -369,8 +460,8 @@ def analyse(  # noqa: PLR0913 - the library's one call
     unit : str, optional
         The outcome's unit, for labels.
     parameters : mapping, optional
-        Overrides of ``nuisance``, ``estimation``, ``tuning``, ``metrics``, ``policy``, ``checks``
-        and ``wording`` by name, nested as in ``conf``.
+        Overrides of ``nuisance``, ``estimation``, ``tuning``, ``metrics``, ``policy``, ``checks``,
+        ``wording`` and ``explanation`` by name, nested as in ``conf``.
     tracking_uri : str, optional
         MLflow store that gets one run per arm.
     seed : int
@@ -544,8 +635,9 @@ def _track(result: TableResult, tracking_uri: str, data_version: str) -> None:
         mlflow.set_experiment(EXPERIMENT)
         with mlflow.start_run(run_name=result.trial.arm):
             log_run(record)
-            for name in ("leaderboard", "effects", "policy_curve", "policy_value", "checks"):
+            for name in TRACKED_TABLES:
                 mlflow.log_text(getattr(result, name).to_csv(index=False), f"{name}.csv")
             mlflow.log_text(str(result), "verdict.txt")
+            mlflow.log_text(result.explanation.text, "explanation.txt")
     finally:
         mlflow.set_tracking_uri(before)

@@ -10,8 +10,10 @@ from promo_uplift.metrics.fold_dependence import (
     QINI_FACTOR,
     SLOPE_FACTOR,
     autoc_factor,
+    contrast_factor,
     dependence_factor,
     group_factor,
+    top_minus_all_factor,
     widened,
 )
 
@@ -28,6 +30,8 @@ CLOSE = 0.13
         (AUUC_FACTOR, lambda rank: rank),
         (group_factor(low=0.8, high=1.0), lambda rank: float(rank > 0.8)),
         (group_factor(low=0.4, high=0.6), lambda rank: float(0.4 < rank <= 0.6)),
+        (contrast_factor(share=0.2), lambda rank: float(rank > 0.8) - float(rank < 0.2)),
+        (top_minus_all_factor(share=0.3), lambda rank: float(rank > 0.7) / 0.3 - 1.0),
     ],
 )
 def test_closed_forms_are_the_integral(factor, weight):
@@ -70,7 +74,15 @@ def simulate(seed, signal):
         **arguments,
     ).figures["ridge"]
     groups = [
-        group_effects(scores=values, cate=cate, n_groups=5, level=0.95, **arguments)
+        group_effects(
+            scores=values,
+            cate=cate,
+            n_groups=5,
+            level=0.95,
+            draws=1_000,
+            rng=rng,
+            **arguments,
+        ).table
         for values in (scores, effect)
     ]
     return found, groups

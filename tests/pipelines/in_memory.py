@@ -10,6 +10,7 @@ from kedro.runner import SequentialRunner
 from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
+    ExplanationParameters,
     MetricParameters,
     NuisanceParameters,
     PolicyParameters,
@@ -125,6 +126,7 @@ def parameters(**changed):
             horizon="in 28 days",
         ),
         "report": ReportParameters(curve_points=11, histogram_bins=10, calibration_groups=3),
+        "explanation": ExplanationParameters(max_rows=300, fallback_rows=30),
         "seed": 7,
     }
     return {f"params:{name}": value for name, value in (values | changed).items()}

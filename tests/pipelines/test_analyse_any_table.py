@@ -196,6 +196,28 @@ def test_the_columns_are_all_reported(plain, frame):
     assert plain.columns.loc[plain.columns["used"], "column"].tolist() == list(frame)
 
 
+# -- who responds, and why --------------------------------------------------------------------
+
+
+def test_membership_drives_the_effect_and_is_said_to(plain):
+    assert plain.blp["p_adjusted"].max() < 0.01
+    assert plain.clan["covariate"].iloc[0].startswith("member=")
+    assert plain.explanation.warning is None
+    assert plain.cate_drivers["covariate"].iloc[0].startswith("member=")
+    rules = plain.cate_rules["rule"]
+    assert rules.str.startswith("Rows with member ").all()
+    assert "the effect" in str(plain.explanation)
+    assert "USD" not in str(plain.explanation)
+
+
+def test_tables_of_heterogeneity_are_in_the_outcomes_unit(plain):
+    tables = (plain.blp, plain.gates, plain.clan, plain.cate_drivers, plain.cate_rules)
+    names = {name for table in tables for name in table.columns}
+    assert {"ate", "effect", "predicted", "mean_abs"} <= names
+    assert not [name for name in names if "usd" in name]
+    assert (plain.cate_drivers["unit"] == "visits").all()
+
+
 # -- money ------------------------------------------------------------------------------------
 
 
@@ -274,12 +296,14 @@ def test_each_arm_is_analysed_against_the_control(arms):
 
 def test_the_tables_hold_the_arms_below_each_other(arms):
     _, result = arms
-    for name in ("leaderboard", "effects", "policy_value", "policy_curve", "checks"):
+    tables = ("leaderboard", "effects", "policy_value", "policy_curve", "checks")
+    for name in (*tables, "blp", "gates", "clan"):
         stacked = getattr(result, name)
         assert stacked.columns[0] == "arm"
         part = stacked[stacked["arm"] == "letter"].drop(columns="arm").reset_index(drop=True)
         own = getattr(result["letter"], name).reset_index(drop=True)
         pd.testing.assert_frame_equal(part, own)
+    assert set(result.explanation) == {"call", "letter"}
     assert set(result.champion) == set(result.verdict) == {"call", "letter"}
     assert str(result).count("VERDICT ") == 2
     assert repr(result) == str(result)
@@ -402,6 +426,7 @@ def test_a_store_gets_a_run_with_the_projects_names(plain, store):
     assert tags["data_version"].startswith("table-")
     names = {one.path for one in client.list_artifacts(run.info.run_id)}
     assert {"leaderboard.csv", "effects.csv", "policy_curve.csv", "verdict.txt"} <= names
+    assert {"blp.csv", "gates.csv", "clan.csv", "cate_rules.csv", "explanation.txt"} <= names
     children = [one for one in runs if "mlflow.parentRunId" in one.data.tags]
     assert {one.info.run_name for one in children} >= {"t_learner", "zero", "constant"}
 

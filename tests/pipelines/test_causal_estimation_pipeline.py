@@ -143,3 +143,19 @@ def test_every_ranking_stands_under_every_definition(strong):
         assert value == pytest.approx(board.loc[learner, "qini"], abs=1e-9)
     sklift = rosetta.loc[rosetta["library"] == "scikit-uplift"]
     assert sklift["note"].str.contains("0 and 1 only").all()  # spend is no 0/1 outcome
+
+
+def test_every_learner_of_effects_is_tested_for_heterogeneity(strong, nothing):
+    for made, differs in ((strong.made, True), (nothing.made, False)):
+        blp = made["blp"].set_index(["learner", "regression"])
+        assert set(blp.index) == {
+            (learner, regression)
+            for learner in ("t_learner", "dr_learner")
+            for regression in ("doubly_robust", "weighted")
+        }
+        assert ((blp["p_adjusted"] < 0.05) == differs).all()
+        gates = made["gates"].set_index(["learner", "group"])
+        apart = gates.xs("most minus least", level="group")
+        assert (apart["ci_low"] > 0).all() == differs
+        assert (apart["reading"] != "contradicted").all()
+        assert len(gates) == 2 * (5 + 1)

@@ -20,7 +20,7 @@ def report(strong):
 
 def test_every_figure_has_labelled_axes_and_a_title(report):
     figures = {name: one for name, one in report.items() if name.endswith("_figure")}
-    assert len(figures) == 5
+    assert len(figures) == 9
     for figure in figures.values():
         assert isinstance(figure, Figure)
         for axes in figure.axes:
@@ -79,3 +79,12 @@ def test_every_metric_of_the_record_is_documented(report):
     assert len(plain) > 20
     assert {name for name in plain if f"`{name}`" not in page} == set()
     assert {tag for tag in record.tags if f"`{tag}`" not in page} == set()
+
+
+def test_the_toc_of_champion_and_baselines_is_a_table_too(report, strong):
+    toc = report["toc"]
+    champion = strong.made["policy_evaluation"].champion
+    assert set(toc["learner"]) == {champion, "response", "random"}
+    top = toc[toc["learner"] == champion].set_index("share")
+    assert top["band_low"].iloc[0] > 0  # half of the households respond, and they come first
+    assert top["toc_usd"].iloc[-1] == pytest.approx(0.0, abs=1e-9)

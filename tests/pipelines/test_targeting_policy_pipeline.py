@@ -115,3 +115,27 @@ def test_the_scoring_model_decides_about_new_households(strong):
     far = model.score(households.head(1).assign(pre_spend_usd=1e6))
     assert far["cate_usd"].isna().all()
     assert not far["in_support"].any()
+
+
+def test_a_strong_world_is_explained_by_what_drives_it(strong):
+    made = strong.made
+    assert made["explanation"].warning is None
+    top = made["cate_drivers"].iloc[0]
+    assert (top["covariate"], top["direction"]) == ("pre_visits", "rises")
+    assert made["explanation"].rules.first_split == "pre_visits"
+    assert made["clan"]["covariate"].iloc[0] == "pre_visits"
+    assert made["clan"]["difference"].iloc[0] > 5
+    best = made["cate_rules"].iloc[0]
+    assert best["ci_low"] <= EFFECT_USD <= best["ci_high"]
+    assert best["text"].split(";")[0] in " ".join(made["explanation_text"].split())
+    assert "Effects differ between households" in " ".join(made["verdict_text"].split())
+
+
+def test_where_there_is_nothing_explanation_and_verdict_warn(nothing):
+    made = nothing.made
+    warning = made["explanation"].warning
+    assert warning.startswith("The test finds no heterogeneity (p = ")
+    assert warning in " ".join(made["explanation_text"].split())
+    champion = made["policy_evaluation"].champion
+    said = f"the drivers of {champion}'s effects explain the model, not the households."
+    assert said in " ".join(made["verdict_text"].split())

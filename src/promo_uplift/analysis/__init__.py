@@ -22,6 +22,12 @@ from promo_uplift.analysis.estimation import (
     rank_learners,
     scores_table,
 )
+from promo_uplift.analysis.heterogeneity import (
+    Heterogeneity,
+    describe_affected,
+    explain_effects,
+    find_heterogeneity,
+)
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
@@ -32,6 +38,7 @@ __all__ = [
     "AnalysisParameters",
     "ArmCurves",
     "ArmEffects",
+    "Heterogeneity",
     "PolicyValues",
     "analyse_trials",
     "arm_cost_curves",
@@ -42,8 +49,11 @@ __all__ = [
     "cross_fit_arms",
     "cross_fit_learners",
     "deploy",
+    "describe_affected",
     "estimate_nuisances",
     "estimate_placebo",
+    "explain_effects",
+    "find_heterogeneity",
     "held_out_scores",
     "in_outcome_unit",
     "list_households",

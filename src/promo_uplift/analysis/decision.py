@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from promo_uplift.analysis.estimation import held_out_scores, selection_losses
+from promo_uplift.analysis.heterogeneity import Heterogeneity
 from promo_uplift.checks import (
     CheckResult,
     Evidence,
@@ -41,6 +42,7 @@ from promo_uplift.effects import (
     manski_bounds,
     overlap_summary,
 )
+from promo_uplift.explanation import heterogeneity_sentence
 from promo_uplift.metrics import RankingMetrics, Selection, with_expected_random
 from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment_nuisances
 from promo_uplift.nuisance.parallel import run_in_order
@@ -230,6 +232,7 @@ def reach_verdict(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     ranking: RankingMetrics,
+    heterogeneity: Heterogeneity,
     evaluation: PolicyEvaluation,
     placebo: PlaceboEffect,
     windows: WindowAudit | None,
@@ -275,6 +278,9 @@ def reach_verdict(
             redemption_rate=float(nuisances.redemption_held_out().mean()),
             level=metrics.level,
             power=checks.power,
+            heterogeneity=heterogeneity_sentence(
+                test=heterogeneity.test, learner=evaluation.champion, wording=wording
+            ),
         ),
         parameters=policy,
         wording=wording,

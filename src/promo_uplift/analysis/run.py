@@ -16,6 +16,7 @@ from promo_uplift.analysis.estimation import (
     estimate_placebo,
     rank_learners,
 )
+from promo_uplift.analysis.heterogeneity import Heterogeneity, find_heterogeneity
 from promo_uplift.checks import CheckResult, Verdict, WindowAudit, validate_check_parameters
 from promo_uplift.contracts.parameters import AnalysisParameters
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
@@ -37,6 +38,8 @@ class Analysis:
     selection : Selection
         The champion and who competed.
     ranking : RankingMetrics
+    heterogeneity : Heterogeneity
+        Test and groups of every learner of effects.
     leaderboard, effects : DataFrame
     placebo : PlaceboEffect
     policies : PolicyValues
@@ -50,6 +53,7 @@ class Analysis:
     cross_fitted: dict[str, CrossFittedCate]
     selection: Selection
     ranking: RankingMetrics
+    heterogeneity: Heterogeneity
     leaderboard: pd.DataFrame
     effects: pd.DataFrame
     placebo: PlaceboEffect
@@ -154,6 +158,13 @@ def analyse_trials(
         metrics=parameters.metrics,
         seed=seed,
     )
+    heterogeneity = find_heterogeneity(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        metrics=parameters.metrics,
+        seed=seed,
+    )
     effects = average_effects(
         data=data, nuisances=nuisances, metrics=parameters.metrics, checks=parameters.checks
     )
@@ -187,6 +198,7 @@ def analyse_trials(
         data=data,
         nuisances=nuisances,
         ranking=ranking,
+        heterogeneity=heterogeneity,
         evaluation=policies.evaluation,
         placebo=before,
         windows=windows,
@@ -201,6 +213,7 @@ def analyse_trials(
         cross_fitted=cross_fitted,
         selection=selection,
         ranking=ranking,
+        heterogeneity=heterogeneity,
         leaderboard=table,
         effects=effects,
         placebo=before,

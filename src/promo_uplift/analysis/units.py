@@ -22,6 +22,16 @@ OUTCOME_FIGURES: Final = (
     "ci_low_usd",
     "ci_high_usd",
     "incremental_outcome_usd",
+    "ate_usd",
+    "effect_usd",
+    "predicted_usd",
+    "toc_usd",
+    "mean_abs_usd",
+    "fold_low_usd",
+    "fold_high_usd",
+    "below_mean_usd",
+    "above_mean_usd",
+    "missing_usd",
 )
 #: What a table says of money and whom to choose; without a stated cost none of it is known.
 MONEY: Final = (

@@ -206,7 +206,9 @@ def judge_groups(
             groups=question.data.groups,
             n_groups=question.quantiles,
             level=question.metrics.level,
-        )
+            draws=question.metrics.simultaneous_draws,
+            rng=np.random.default_rng(0),  # of the bands, which are not judged
+        ).table
 
     found = groups(held_out_scores(data=question.data, nuisances=nuisances))
     true = groups(question.truth.cate)["effect_usd"]

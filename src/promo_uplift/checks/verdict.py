@@ -60,6 +60,8 @@ class VerdictFacts:
         Mean P(redeems | mailed).
     level, power : float
         Of intervals, and of what could have been shown.
+    heterogeneity : str
+        What the test of heterogeneity found, as a sentence; empty where there was none.
     """
 
     effect: ClusteredMean
@@ -68,6 +70,7 @@ class VerdictFacts:
     redemption_rate: float
     level: float
     power: float
+    heterogeneity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,13 +272,15 @@ class _Spoken:
 
     def figures(self) -> tuple[str, ...]:
         facts, words = self.facts, self.wording
-        effects = (
+        effects: tuple[str, ...] = (
             f"Average effect of a {words.treatment}: {words.interval(self.effect)} per "
             f"{words.subject}{words.after} ({facts.level:.0%} interval); without any assumption "
             f"{words.number(facts.bounds.low)} to {words.number(facts.bounds.high)}.",
             f"Smallest average effect this data could have shown ({facts.power:.0%} power): "
             f"{words.size(self.mde)}.",
         )
+        if facts.heterogeneity:
+            effects = (*effects, facts.heterogeneity)
         return (*effects, *self._money()) if self.parameters.are_stated else effects
 
     def _money(self) -> tuple[str, ...]:

@@ -37,3 +37,16 @@ class Learner(Protocol):
     def predict_interval(self, *, covariates: pd.DataFrame, level: float) -> FloatArray:
         """Pointwise interval of the effect, USD, ``(m, 2)``; or raise ``IntervalNotOffered``."""
         ...
+
+
+@runtime_checkable
+class SelfExplainedLearner(Protocol):
+    """A learner that knows what each covariate adds to its effects; any other is asked for them."""
+
+    def explain(self, *, covariates: pd.DataFrame, background: pd.DataFrame) -> FloatArray:
+        """Return what each covariate adds to each row's effect, USD per household, ``(m, p)``.
+
+        Rows sum to ``predict_cate`` less one number that is the same for all rows. ``background``
+        are rows of the same columns that stand for a covariate that is not known.
+        """
+        ...

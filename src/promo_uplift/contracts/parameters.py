@@ -155,7 +155,8 @@ class MetricParameters(Parameters):
     """Shares, level and bootstrap of the ranking metrics.
 
     ``rosetta_replicates`` 0, or more rows than ``rosetta_max_rows``, leaves the Rosetta table
-    without intervals.
+    without intervals. ``effect_groups`` groups of predicted effect; ``simultaneous_draws`` Gaussian
+    draws behind bands and p-values that hold for several figures at once.
     """
 
     uplift_shares: list[OpenShare] = Field(min_length=1)
@@ -163,6 +164,8 @@ class MetricParameters(Parameters):
     bootstrap_replicates: Annotated[int, Field(ge=50)]
     rosetta_replicates: Annotated[int, Field(ge=0)] = 0
     rosetta_max_rows: Count = 20_000
+    effect_groups: Annotated[int, Field(ge=2)] = 5
+    simultaneous_draws: Annotated[int, Field(ge=1000)] = 10_000
 
 
 class PolicyParameters(Parameters):
@@ -304,6 +307,37 @@ class ReportParameters(Parameters):
     curve_points: Annotated[int, Field(ge=11)]
     histogram_bins: Annotated[int, Field(ge=5)]
     calibration_groups: Annotated[int, Field(ge=2)]
+    toc_smallest_share: OpenShare = 0.05
+
+
+class ExplanationParameters(Parameters):
+    """What drives the champion's effects, and how much of it is shown.
+
+    Attributes
+    ----------
+    max_rows : int
+        Rows that are explained at most, drawn by lot, where contributions are exact.
+    fallback_rows : int
+        The same for a learner without contributions of its own, which is asked again and again.
+    background_rows : int
+        Rows of the same fold that stand for a covariate that is not known.
+    min_rank_correlation : float
+        Of covariate and contribution, from which a direction is named.
+    tree_depth : int
+        Of the tree that repeats the effects.
+    tree_leaf_share : float
+        Smallest leaf, share of the rows that grow the tree.
+    shown : int
+        Covariates in figures and text.
+    """
+
+    max_rows: Count = 2_000
+    fallback_rows: Count = 100
+    background_rows: Count = 20
+    min_rank_correlation: Share = 0.3
+    tree_depth: Count = 3
+    tree_leaf_share: OpenShare = 0.05
+    shown: Count = 12
 
 
 class AnalysisParameters(Parameters):
@@ -316,3 +350,4 @@ class AnalysisParameters(Parameters):
     policy: PolicyParameters
     checks: CheckParameters
     wording: WordingParameters
+    explanation: ExplanationParameters = ExplanationParameters()

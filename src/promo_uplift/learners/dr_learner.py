@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import FloatArray
@@ -44,3 +45,10 @@ class DRLearner(BaseLearner):
 
     def _predict(self, *, features: FloatArray) -> FloatArray:
         return self._effect_model.predict(features=features)
+
+    def explain(self, *, covariates: pd.DataFrame, background: pd.DataFrame) -> FloatArray:
+        """Return what each covariate adds to the effect, USD per household, ``(m, p)``; exact.
+
+        TreeSHAP of the one effect model; ``background`` is not needed.
+        """
+        return self._effect_model.contributions(features=self._features(covariates))[:, :-1]

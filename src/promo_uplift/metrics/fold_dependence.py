@@ -91,6 +91,45 @@ def group_factor(*, low: float, high: float) -> float:
     return math.sqrt(1.0 + shared**2 / (high - low))
 
 
+def contrast_factor(*, share: float) -> float:
+    r"""Factor of the mean over the top ``share`` minus the mean over the bottom ``share``.
+
+    :math:`1 + 2 \varphi(z)^2 / share` of the variance, :math:`z = \Phi^{-1}(1 - share)`: 1.34 for
+    the standard error between the outer quintiles.
+
+    Parameters
+    ----------
+    share : float
+        Of the rows, at most a half.
+
+    Examples
+    --------
+    >>> round(contrast_factor(share=0.2), 3)
+    1.336
+    """
+    shared = float(norm.pdf(norm.ppf(1.0 - share)))
+    return math.sqrt(1.0 + 2.0 * shared**2 / share)
+
+
+def top_minus_all_factor(*, share: float) -> float:
+    r"""Factor of the mean over the top ``share`` minus the mean over all: a point of the TOC.
+
+    :math:`1 + \varphi(z)^2 / (share (1 - share))` of the variance.
+
+    Parameters
+    ----------
+    share : float
+        Of the rows, strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> round(top_minus_all_factor(share=0.5), 3)
+    1.279
+    """
+    shared = float(norm.pdf(norm.ppf(1.0 - share)))
+    return math.sqrt(1.0 + shared**2 / (share * (1.0 - share)))
+
+
 def widened(*, values: FloatArray, factor: float) -> FloatArray:
     """Replicates moved away from the figure on the sample (their first entry) by ``factor``."""
     moved: FloatArray = values[0] + factor * (values - values[0])

@@ -7,14 +7,24 @@ from promo_uplift.reporting.figures import (
     profit_figure,
     uplift_figure,
 )
+from promo_uplift.reporting.heterogeneity_figures import (
+    affected_figure,
+    drivers_figure,
+    rules_figure,
+    toc_figure,
+)
 from promo_uplift.reporting.run_record import LearnerRecord, RunRecord
 
 __all__ = [
     "LearnerRecord",
     "RunRecord",
+    "affected_figure",
     "calibration_figure",
+    "drivers_figure",
     "effects_figure",
     "overlap_figure",
     "profit_figure",
+    "rules_figure",
+    "toc_figure",
     "uplift_figure",
 ]

@@ -1,6 +1,6 @@
 """Choosing hyperparameters on orthogonal losses, inside the training folds only."""
 
-from promo_uplift.tuning.crossfit import cross_fit_learner
+from promo_uplift.tuning.crossfit import cross_fit_learner, fit_held_out
 from promo_uplift.tuning.deployed import DeployedLearner, fit_deployed
 from promo_uplift.tuning.digest import study_digest
 from promo_uplift.tuning.interval import held_out_interval
@@ -12,6 +12,7 @@ __all__ = [
     "check_configured_learner",
     "cross_fit_learner",
     "fit_deployed",
+    "fit_held_out",
     "held_out_interval",
     "loss_terms",
     "study_digest",

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 
+from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
 from promo_uplift.contracts.results import (
     CrossFittedCate,
@@ -128,6 +129,34 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
         parameters=chosen,
         seconds=time.perf_counter() - started,
     )
+
+
+def fit_held_out(
+    *,
+    name: str,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    choice: Choice,
+    fold: int,
+    seed: int,
+) -> Learner:
+    """Fit again the learner behind the held-out effects of ``fold``; the same bits.
+
+    Parameters
+    ----------
+    name : str
+        Learner in the registry.
+    data, nuisances
+        As for :func:`cross_fit_learner`.
+    choice : mapping
+        Its hyperparameters for this fold: ``CrossFittedCate.parameters[fold]``.
+    fold : int
+        The fold that it does not see.
+    seed : int
+        As for :func:`cross_fit_learner`.
+    """
+    split = _split(nuisances=nuisances, held_out=fold, fold=fold)
+    return fit_on_split(name=name, data=data, split=split, choice=choice, seed=seed)
 
 
 def _split(*, nuisances: CrossFittedNuisances, held_out: int, fold: int) -> Split:

@@ -110,6 +110,26 @@ def compare_definitions(
     )
 
 
+def find_heterogeneity(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    metrics: MetricParameters,
+    policy: PolicyParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[analysis.Heterogeneity, pd.DataFrame, pd.DataFrame]:
+    """Test every learner of effects for heterogeneity, and value groups of predicted effect."""
+    found = analysis.find_heterogeneity(
+        data=data, nuisances=nuisances, cross_fitted=cross_fitted, metrics=metrics, seed=seed
+    )
+    blp, gates = (
+        analysis.in_outcome_unit(table, policy=policy, wording=wording)
+        for table in (found.blp, found.gates)
+    )
+    return found, blp, gates
+
+
 def estimate_effects(
     data: TrialData,
     nuisances: CrossFittedNuisances,

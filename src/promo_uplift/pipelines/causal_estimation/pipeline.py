@@ -62,6 +62,20 @@ def create_pipeline() -> Pipeline:
                 name="compare_definitions",
             ),
             Node(
+                nodes.find_heterogeneity,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "params:metrics",
+                    "params:policy",
+                    "params:wording",
+                    "params:seed",
+                ],
+                outputs=["heterogeneity", "blp", "gates"],
+                name="find_heterogeneity",
+            ),
+            Node(
                 nodes.estimate_effects,
                 inputs=[
                     "trial_data",

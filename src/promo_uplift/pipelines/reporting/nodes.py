@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from promo_uplift.analysis import held_out_scores, overlap_of
+from promo_uplift.analysis import held_out_scores, in_outcome_unit, overlap_of
 from promo_uplift.checks import Verdict
 from promo_uplift.contracts.parameters import (
     CheckParameters,
+    ExplanationParameters,
     MetricParameters,
     PolicyParameters,
     ReportParameters,
@@ -17,7 +18,14 @@ from promo_uplift.contracts.parameters import (
     WordingParameters,
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
-from promo_uplift.metrics import RankingMetrics, Selection, group_effects, uplift_curves
+from promo_uplift.explanation import Explanation
+from promo_uplift.metrics import (
+    RankingMetrics,
+    Selection,
+    group_effects,
+    targeting_operator,
+    uplift_curves,
+)
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import PolicyEvaluation
 from promo_uplift.reporting.figures import (
@@ -26,6 +34,12 @@ from promo_uplift.reporting.figures import (
     overlap_figure,
     profit_figure,
     uplift_figure,
+)
+from promo_uplift.reporting.heterogeneity_figures import (
+    affected_figure,
+    drivers_figure,
+    rules_figure,
+    toc_figure,
 )
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
 
@@ -98,6 +112,7 @@ def draw_calibration(
     metrics: MetricParameters,
     report: ReportParameters,
     wording: WordingParameters,
+    seed: int,
 ) -> Figure:
     """Draw predicted effects against the effects found in groups of them."""
     learner = selection.shown
@@ -109,7 +124,9 @@ def draw_calibration(
         groups=data.groups,
         n_groups=report.calibration_groups,
         level=metrics.level,
-    )
+        draws=metrics.simultaneous_draws,
+        rng=derived_rng(seed=seed, purpose="calibration"),
+    ).table
     slope = ranking.figures[learner]["calibration_slope"]
     return calibration_figure(
         cate=cate,
@@ -119,6 +136,64 @@ def draw_calibration(
         bins=report.histogram_bins,
         wording=wording,
     )
+
+
+def draw_toc(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
+    metrics: MetricParameters,
+    report: ReportParameters,
+    policy: PolicyParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[pd.DataFrame, Figure]:
+    """Draw how far the top share's effect exceeds the average, by learner and baselines."""
+    names = (selection.shown, "response", "random")
+    toc = targeting_operator(
+        scores=held_out_scores(data=data, nuisances=nuisances),
+        rankings={name: cross_fitted[name].held_out() for name in names},
+        fold=nuisances.fold,
+        groups=data.groups,
+        shares=np.linspace(report.toc_smallest_share, 1.0, report.curve_points),
+        level=metrics.level,
+        replicates=metrics.bootstrap_replicates,
+        rng=derived_rng(seed=seed, purpose="toc"),
+    )
+    figure = toc_figure(toc=toc, learner=selection.shown, level=metrics.level, wording=wording)
+    return in_outcome_unit(toc, policy=policy, wording=wording), figure
+
+
+def draw_affected(
+    clan: pd.DataFrame,
+    found: Explanation,
+    explanation: ExplanationParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+) -> Figure:
+    """Draw who the most and the least affected are."""
+    return affected_figure(
+        clan=clan,
+        learner=found.learner,
+        warning=found.warning,
+        shown=explanation.shown,
+        n_groups=metrics.effect_groups,
+        level=metrics.level,
+        wording=wording,
+    )
+
+
+def draw_drivers(
+    found: Explanation, explanation: ExplanationParameters, wording: WordingParameters
+) -> Figure:
+    """Draw what drives the champion's effects."""
+    return drivers_figure(found=found, shown=explanation.shown, wording=wording)
+
+
+def draw_rules(found: Explanation, metrics: MetricParameters, wording: WordingParameters) -> Figure:
+    """Draw the effects that a few rules find."""
+    return rules_figure(found=found, level=metrics.level, wording=wording)
 
 
 def draw_effects(

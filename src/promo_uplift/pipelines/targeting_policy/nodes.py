@@ -11,6 +11,7 @@ from promo_uplift.checks import Verdict, checks_table, verdict_text
 from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
+    ExplanationParameters,
     MetricParameters,
     NuisanceParameters,
     PolicyParameters,
@@ -24,6 +25,7 @@ from promo_uplift.contracts.results import (
     TrialData,
 )
 from promo_uplift.effects import PlaceboEffect
+from promo_uplift.explanation import Explanation
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.nuisance.deployment import DeploymentNuisances
@@ -93,6 +95,56 @@ def bound_champion(
     )
 
 
+def describe_affected(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
+    metrics: MetricParameters,
+    seed: int,
+) -> pd.DataFrame:
+    """Every covariate among the rows that the shown learner predicts to respond most and least."""
+    return analysis.describe_affected(
+        data=data,
+        nuisances=nuisances,
+        fitted=cross_fitted[selection.shown],
+        metrics=metrics,
+        seed=seed,
+    )
+
+
+def explain_effects(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
+    heterogeneity: analysis.Heterogeneity,
+    estimation: EstimationParameters,
+    metrics: MetricParameters,
+    explanation: ExplanationParameters,
+    policy: PolicyParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[Explanation, pd.DataFrame, pd.DataFrame, str]:
+    """Say what drives the shown learner's held-out effects, and what a few rules make of them."""
+    found = analysis.explain_effects(
+        data=data,
+        nuisances=nuisances,
+        fitted=cross_fitted[selection.shown],
+        heterogeneity=heterogeneity,
+        estimation=estimation,
+        metrics=metrics,
+        explanation=explanation,
+        wording=wording,
+        seed=seed,
+    )
+    drivers, rules = (
+        analysis.in_outcome_unit(table, policy=policy, wording=wording)
+        for table in (found.drivers, found.rules.table)
+    )
+    return found, drivers, rules, found.text
+
+
 def deploy(
     data: TrialData,
     nuisances: CrossFittedNuisances,
@@ -118,6 +170,7 @@ def reach_verdict(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     ranking: RankingMetrics,
+    heterogeneity: analysis.Heterogeneity,
     evaluation: PolicyEvaluation,
     placebo: PlaceboEffect,
     window_audit: dict[str, Any],
@@ -131,6 +184,7 @@ def reach_verdict(
         data=data,
         nuisances=nuisances,
         ranking=ranking,
+        heterogeneity=heterogeneity,
         evaluation=evaluation,
         placebo=placebo,
         windows=WindowAudit(**{**window_audit, "changed": tuple(window_audit["changed"])})
