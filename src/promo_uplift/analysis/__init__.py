@@ -19,6 +19,7 @@ from promo_uplift.analysis.estimation import (
     rank_learners,
     scores_table,
 )
+from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
@@ -42,6 +43,7 @@ __all__ = [
     "rank_learners",
     "reach_verdict",
     "refuse_unknown",
+    "repeated_effects",
     "scores_table",
     "scoring_model",
     "value_policies",
