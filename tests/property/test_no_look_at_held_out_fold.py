@@ -136,6 +136,38 @@ def test_nuisances_of_a_column_do_not_depend_on_its_fold(held_out, seed):
     )
 
 
+@pytest.mark.parametrize("calibration", ["auto", "beta", "isotonic"])
+def test_calibrated_propensities_of_a_column_do_not_depend_on_its_fold(calibration):
+    data, fold = world()
+    bold = {**TREES, "n_estimators": 80, "num_leaves": 8}  # tells chances that are too far out
+    parameters = NUISANCES.model_copy(
+        update={
+            "n_trials": 0,
+            "model": LearnerParameters.model_validate({"defaults": bold}),
+            "calibration": calibration,
+        }
+    )
+
+    def calibrated(rows):
+        return cross_fit_nuisances(data=rows, fold=fold, parameters=parameters, seed=1, n_workers=1)
+
+    before = calibrated(data)
+    assert not np.array_equal(before.uncalibrated_held_out, before.raw_propensity_held_out)
+    for held_out in range(N_FOLDS):
+        own = fold == held_out
+        after = calibrated(changed(data, own, 5))
+        np.testing.assert_array_equal(after.propensity[:, held_out], before.propensity[:, held_out])
+        assert not np.array_equal(after.propensity, before.propensity)
+        for one, other in zip(
+            (before.raw_propensity_held_out, before.uncalibrated_held_out),
+            (after.raw_propensity_held_out, after.uncalibrated_held_out),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(other[own], one[own])
+        choices = [one.calibration.set_index("fold").loc[held_out] for one in (before, after)]
+        pd.testing.assert_series_equal(*choices)
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_cate_of_a_column_does_not_depend_on_its_fold(name):
     data, fold = world()

@@ -50,7 +50,7 @@ TRIAL = {"fold": 0, "number": 0, "state": "COMPLETE", "loss": 1.0, "seconds": 0.
 def record(stopped_by="trials", *, is_money_stated=True):
     return run_record(
         data=SimpleNamespace(treatment=np.array([0, 1, 0, 1]), groups=np.array([7, 7, 8, 9])),
-        nuisances=None,
+        nuisances=SimpleNamespace(is_reused=True),
         cross_fitted={
             "dr_learner": fitted("dr_learner", [{**TRIAL, "stopped_by": stopped_by}]),
             "zero": fitted("zero", []),

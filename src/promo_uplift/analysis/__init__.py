@@ -28,6 +28,7 @@ from promo_uplift.analysis.heterogeneity import (
     explain_effects,
     find_heterogeneity,
 )
+from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
@@ -61,6 +62,7 @@ __all__ = [
     "rank_learners",
     "reach_verdict",
     "refuse_unknown",
+    "repeated_effects",
     "scores_table",
     "scoring_model",
     "value_policies",

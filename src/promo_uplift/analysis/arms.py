@@ -12,6 +12,7 @@ from promo_uplift.contracts.errors import LearnerError, MetricError
 from promo_uplift.contracts.parameters import AnalysisParameters
 from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray, TrialData
 from promo_uplift.metrics import CostCurve, average_arms, cost_curve, household_draws
+from promo_uplift.nuisance.boosting import BinnedFeatures
 from promo_uplift.nuisance.covariates import covariate_matrix
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.models import NUISANCES, fit_nuisance
@@ -245,13 +246,15 @@ def _predicted(
 ) -> FloatArray:
     """Predict each target from a model of its informed rows outside the fold, ``(n, A + 1)``."""
     features = covariate_matrix(covariates=arms.covariates)
+    binned = BinnedFeatures(features=features)
     found = np.empty((len(fold), len(targets)))
     for code, (target, informed) in enumerate(zip(targets, rows, strict=True)):
         for held_out in np.unique(fold):
             train, test = informed & (fold != held_out), fold == held_out
             model = fit_nuisance(
                 spec=NUISANCES[name],
-                features=features[train],
+                features=binned,
+                rows=train,
                 target=target[train],
                 choice=parameters.nuisance.model.defaults,
                 seed=derived_seed(seed=seed, purpose=f"arms/{name}", index=(code,)),

@@ -184,7 +184,7 @@ def deploy(
     """Fit the champion and the nuisances on all rows, for households to come."""
     parameters = estimation.learners[champion]
     settings = {
-        "nuisance": nuisance.model_dump(),
+        "nuisance": nuisance.deciding(),
         "learner": parameters.model_dump(),
         "tuning": tuning.model_dump(exclude={"journal", "progress"}),
         "seed": seed,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import scipy
 
 from promo_uplift.contracts.columns import CAMPAIGN_ID, HOUSEHOLD_ID
 from promo_uplift.contracts.parameters import (
@@ -42,6 +45,7 @@ from promo_uplift.metrics import (
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
+from promo_uplift.nuisance.store import nuisances_once
 from promo_uplift.trials import household_folds
 from promo_uplift.tuning import cross_fit_learner, loss_terms, study_digest
 
@@ -60,13 +64,15 @@ def estimate_nuisances(
     seed: int,
     progress: bool = False,
 ) -> CrossFittedNuisances:
-    """Cross-fit propensity, outcome and redemption models by household, once.
+    """Cross-fit propensity, outcome and redemption models by household, once per data version.
 
     Parameters
     ----------
     data : TrialData
         Stacked trials, ``n`` rows.
     nuisance : NuisanceParameters
+        Where its ``store`` holds them for these rows, folds, settings, code and libraries, they
+        are taken from there.
     n_workers : int
         Processes; the result does not depend on it.
     tuning : TuningParameters
@@ -75,17 +81,29 @@ def estimate_nuisances(
     progress : bool
         Whether to show bars on stderr.
     """
-    return cross_fit_nuisances(
+    fold = household_folds(groups=data.groups, n_folds=nuisance.n_folds, seed=seed)
+    digest = study_digest(
         data=data,
-        fold=household_folds(groups=data.groups, n_folds=nuisance.n_folds, seed=seed),
-        parameters=nuisance,
-        seed=seed,
-        n_workers=n_workers,
-        storage=tuning.journal,
-        study_prefix=study_digest(
-            data=data, settings={"nuisance": nuisance.model_dump(), "seed": seed}
+        settings={
+            "nuisance": nuisance.deciding(),
+            "seed": seed,
+            "fold": hashlib.sha256(fold.tobytes()).hexdigest(),
+            "readers": [platform.python_version(), pd.__version__, scipy.__version__],
+        },
+    )
+    return nuisances_once(
+        folder=nuisance.store,
+        digest=digest,
+        compute=lambda: cross_fit_nuisances(
+            data=data,
+            fold=fold,
+            parameters=nuisance,
+            seed=seed,
+            n_workers=n_workers,
+            storage=tuning.journal,
+            study_prefix=digest,
+            progress=progress,
         ),
-        progress=progress,
     )
 
 
@@ -124,7 +142,7 @@ def cross_fit_learners(
             study_prefix=study_digest(
                 data=data,
                 settings={
-                    "nuisance": nuisance.model_dump(),
+                    "nuisance": nuisance.deciding(),
                     "learner": parameters.model_dump(),
                     "tuning": tuning.model_dump(exclude={"journal", "progress"}),
                     "seed": seed,

@@ -9,7 +9,6 @@ import pandas as pd
 
 from promo_uplift.analysis.decision import PolicyValues, reach_verdict, value_policies
 from promo_uplift.analysis.estimation import (
-    average_effects,
     choose_champion,
     cross_fit_learners,
     estimate_nuisances,
@@ -17,6 +16,7 @@ from promo_uplift.analysis.estimation import (
     rank_learners,
 )
 from promo_uplift.analysis.heterogeneity import Heterogeneity, find_heterogeneity
+from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.checks import CheckResult, Verdict, WindowAudit, validate_check_parameters
 from promo_uplift.contracts.parameters import AnalysisParameters
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
@@ -165,8 +165,16 @@ def analyse_trials(
         metrics=parameters.metrics,
         seed=seed,
     )
-    effects = average_effects(
-        data=data, nuisances=nuisances, metrics=parameters.metrics, checks=parameters.checks
+    effects = repeated_effects(
+        data=data,
+        nuisances=nuisances,
+        nuisance=parameters.nuisance,
+        n_workers=estimation.n_workers,
+        tuning=tuning,
+        metrics=parameters.metrics,
+        checks=parameters.checks,
+        seed=seed,
+        progress=progress,
     )
     clock.lap("ranking")
     before = no_placebo(days=placebo_days)

@@ -7,8 +7,9 @@ import pandas as pd
 
 from promo_uplift.contracts.parameters import NuisanceParameters
 from promo_uplift.contracts.results import CrossFittedNuisances, FloatArray, TrialData
-from promo_uplift.nuisance.models import NUISANCES, fit_nuisance, nuisance_features
-from promo_uplift.nuisance.seeding import derived_seed
+from promo_uplift.nuisance.calibration import calibrated_matrix
+from promo_uplift.nuisance.crossfit import held_out_predictions, predict_pairs
+from promo_uplift.nuisance.models import NUISANCES, nuisance_features
 from promo_uplift.trials import household_folds
 
 
@@ -30,23 +31,33 @@ def held_out_nuisances(
     fold = household_folds(groups=data.groups, n_folds=parameters.n_folds, seed=seed)
     features = nuisance_features(data=data, campaigns=np.unique(data.campaign))
     rows = np.arange(len(fold))
+    choice = parameters.model.defaults
     matrices: dict[str, FloatArray] = {}
-    for name, spec in NUISANCES.items():
+    for name in NUISANCES:
         matrix = np.full((len(fold), parameters.n_folds), np.nan)
-        for held_out in range(parameters.n_folds):
-            outside = fold != held_out
-            train = outside & spec.rows(data)
-            model = fit_nuisance(
-                spec=spec,
-                features=features[train],
-                target=spec.target(data)[train],
-                choice=parameters.model.defaults,
-                seed=derived_seed(seed=seed, purpose=f"nuisance/{name}"),
-            )
-            matrix[~outside, held_out] = model.predict(features=features[~outside])
+        matrix[rows, fold] = held_out_predictions(
+            name=name, data=data, features=features, fold=fold, choice=choice, seed=seed
+        )
         matrices[name] = matrix
     clip = parameters.propensity_clip
     raw = matrices["propensity"]
+    if parameters.calibration != "none":  # the other folds' propensities decide on a fold's own
+        pairs = predict_pairs(
+            data=data,
+            features=features,
+            fold=fold,
+            chosen={("propensity", held_out): choice for held_out in range(parameters.n_folds)},
+            seed=seed,
+            n_workers=1,
+        )
+        calibrated, _ = calibrated_matrix(
+            propensity=pairs["propensity"],
+            treatment=data.treatment,
+            groups=data.groups,
+            fold=fold,
+            parameters=parameters,
+        )
+        raw[rows, fold] = calibrated[rows, fold]
     used = np.clip(raw, clip, 1.0 - clip)
     return CrossFittedNuisances(
         fold=fold,

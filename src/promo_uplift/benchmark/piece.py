@@ -65,7 +65,7 @@ def sized_parameters(*, parameters: AnalysisParameters, sizes: AnalysisSizes) ->
     return parameters.model_copy(
         update={
             "nuisance": parameters.nuisance.model_copy(
-                update={"n_folds": sizes.n_folds, "n_trials": 0}
+                update={"n_folds": sizes.n_folds, "n_trials": 0, "n_repeats": 1, "store": None}
             ),
             "estimation": parameters.estimation.model_copy(
                 update={

@@ -6,7 +6,7 @@ are annotated with them.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -115,13 +115,27 @@ class TuningParameters(Parameters):
 
 
 class NuisanceParameters(Parameters):
-    """Folds, clipping and base models of the nuisances."""
+    """Folds, clipping, calibration, repeats and base models of the nuisances, and their store.
+
+    ``calibration`` "auto" calibrates propensities where the test at level ``calibration_level``
+    rejects that they are right; "isotonic" and "beta" always do. ``n_repeats`` fold plans give the
+    average effects. ``store`` is the folder that keeps nuisances for the next run; None: none.
+    """
 
     n_folds: Annotated[int, Field(ge=3)]
     propensity_clip: Annotated[float, Field(gt=0.0, lt=0.5)]
     n_trials: Annotated[int, Field(ge=0)]
     timeout_seconds: Annotated[float, Field(gt=0.0)]
     model: LearnerParameters
+    calibration: Literal["auto", "none", "isotonic", "beta"] = "none"
+    calibration_level: OpenShare = 0.05
+    reliability_bins: Annotated[int, Field(ge=2)] = 10
+    n_repeats: Count = 1
+    store: str | None = None
+
+    def deciding(self) -> dict[str, Any]:
+        """Return what the nuisances are a function of, for digests: not the store, not repeats."""
+        return self.model_dump(exclude={"store", "n_repeats", "reliability_bins"})
 
 
 class EstimationParameters(Parameters):

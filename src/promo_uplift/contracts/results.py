@@ -152,8 +152,8 @@ class CrossFittedNuisances:
     propensity, mu0, mu1, redemption : float64 (n, K)
         See the module's note on columns. ``redemption`` is P(redeems | covariates, mailed).
     raw_propensity_held_out : float64 (n,)
-        Held-out propensities as the covariates predict them, before clipping, for the checks of
-        overlap or, in an experiment, of the lottery.
+        Held-out propensities as the covariates predict them, calibrated where that was asked for
+        and before clipping, for the checks of overlap or, in an experiment, of the lottery.
     n_clipped : int
         Rows whose held-out propensity was moved by clipping.
     clip : float
@@ -162,6 +162,13 @@ class CrossFittedNuisances:
         One row per tuned nuisance and held-out fold: model, fold, loss, n_trials, parameters.
     is_propensity_known : bool
         Whether ``propensity`` is the experiment's own (unclipped) instead of an estimate.
+    calibration : DataFrame or None
+        One row per held-out fold: what the test of calibration found there, and what was chosen.
+    uncalibrated_held_out : float64 (n,) or None
+        Held-out propensities of the model before calibration and clipping; None where nothing
+        was calibrated.
+    is_reused : bool
+        Whether an earlier run computed them, for the same data, folds, settings and code.
     """
 
     fold: IntArray
@@ -174,6 +181,9 @@ class CrossFittedNuisances:
     clip: float
     tuned: pd.DataFrame
     is_propensity_known: bool = False
+    calibration: pd.DataFrame | None = None
+    uncalibrated_held_out: FloatArray | None = None
+    is_reused: bool = False
 
     @property
     def n_folds(self) -> int:

@@ -15,6 +15,8 @@ from promo_uplift.effects.cross_section import COLUMNS, POOLED, cross_section_ef
 from promo_uplift.effects.lottery import LotteryTest, lottery_test
 from promo_uplift.effects.overlap import OverlapSummary, overlap_summary
 from promo_uplift.effects.placebo import PlaceboEffect, no_placebo, placebo_effect
+from promo_uplift.effects.reliability import reliability_table
+from promo_uplift.effects.repeats import median_effects
 
 __all__ = [
     "COLUMNS",
@@ -29,9 +31,11 @@ __all__ = [
     "cross_section_effects",
     "lottery_test",
     "manski_bounds",
+    "median_effects",
     "minimum_detectable_effect",
     "no_placebo",
     "overlap_bounds",
     "overlap_summary",
     "placebo_effect",
+    "reliability_table",
 ]

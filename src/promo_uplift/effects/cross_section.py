@@ -31,6 +31,7 @@ COLUMNS = (
     "n_treated",
     "n_households",
     "n_effective",
+    "n_repeats",
 )
 
 
@@ -153,9 +154,10 @@ def cross_section_effects(
     -------
     DataFrame
         ``estimand, campaign, estimate_usd, ci_low, ci_high, se, n, n_treated, n_households,
-        n_effective``; ``campaign`` is the id as text or ``pooled``. ``n_effective`` is Kish's size
-        of the target population. An estimand whose population holds no household of one arm, or
-        fewer than two households, has NaN figures and its counts.
+        n_effective, n_repeats``; ``campaign`` is the id as text or ``pooled``. ``n_effective`` is
+        Kish's size of the target population; ``n_repeats`` is 1, for one fold plan. An estimand
+        whose population holds no household of one arm, or fewer than two households, has NaN
+        figures and its counts.
 
     Raises
     ------
@@ -196,6 +198,7 @@ def _row(
     effective = term.effective[term.rows]
     counts: dict[str, str | float | int] = {
         "estimand": term.estimand,
+        "n_repeats": 1,
         "n": len(members),
         "n_treated": int((arms == 1).sum()),
         "n_households": len(np.unique(members)),

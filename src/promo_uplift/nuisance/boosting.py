@@ -8,9 +8,18 @@ import lightgbm as lgb
 import numpy as np
 
 from promo_uplift.contracts.parameters import LightGBMParameters
-from promo_uplift.contracts.results import FloatArray
+from promo_uplift.contracts.results import BoolArray, FloatArray
 
 Objective = Literal["regression", "binary"]
+
+_FIXED: dict[str, Any] = {
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+#: Bins that serve every size of a leaf.
+_SHARED_BINS = {"feature_pre_filter": False}
 
 
 class BoostedTrees:
@@ -88,7 +97,66 @@ def fit_boosted_trees(
     ----------
     Ke et al. (2017), LightGBM, *NeurIPS* 30.
     """
-    settings = {
+    settings = _settings(objective=objective, parameters=parameters, seed=seed)
+    dataset = lgb.Dataset(features, label=target, params=settings)
+    booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
+    return BoostedTrees(booster=booster.free_dataset())
+
+
+class BinnedFeatures:
+    """A design whose histogram bins are built once, for models of many subsets of its rows.
+
+    Bins are cut at quantiles of all rows' features, those of held-out rows included: covariates
+    only, never treatments or outcomes.
+    """
+
+    def __init__(self, *, features: FloatArray) -> None:
+        self._features = features
+        self._binned: dict[int, Any] = {}
+
+    def subset(self, *, rows: BoolArray, target: FloatArray, max_bin: int) -> Any:
+        """LightGBM's data set of the chosen rows ``(n,)`` with their targets ``(m,)``."""
+        if max_bin not in self._binned:
+            settings = {**_FIXED, **_SHARED_BINS, "max_bin": max_bin}
+            self._binned[max_bin] = lgb.Dataset(
+                self._features, params=settings, free_raw_data=False
+            ).construct()
+        part = self._binned[max_bin].subset(np.flatnonzero(rows))
+        # A subset wants a label before it is built, and takes it only once it is.
+        return part.set_label(target).construct().set_label(target)
+
+
+def fit_binned_trees(
+    *,
+    features: BinnedFeatures,
+    rows: BoolArray,
+    target: FloatArray,
+    objective: Objective,
+    parameters: LightGBMParameters,
+    seed: int,
+) -> BoostedTrees:
+    """Fit as :func:`fit_boosted_trees`, on rows of a design whose bins are shared.
+
+    Parameters
+    ----------
+    features : BinnedFeatures
+        Design of all rows.
+    rows : bool (n,)
+        Training rows.
+    target : float64 (m,)
+        Their targets.
+    objective, parameters, seed
+        As there.
+    """
+    settings = _settings(objective=objective, parameters=parameters, seed=seed) | _SHARED_BINS
+    dataset = features.subset(rows=rows, target=target, max_bin=parameters.max_bin)
+    booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
+    return BoostedTrees(booster=booster.free_dataset())
+
+
+def _settings(*, objective: Objective, parameters: LightGBMParameters, seed: int) -> dict[str, Any]:
+    return {
+        **_FIXED,
         "objective": objective,
         "learning_rate": parameters.learning_rate,
         "num_leaves": parameters.num_leaves,
@@ -97,11 +165,4 @@ def fit_boosted_trees(
         "feature_fraction": parameters.colsample_bytree,
         "max_bin": parameters.max_bin,
         "seed": seed,
-        "num_threads": 1,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
     }
-    dataset = lgb.Dataset(features, label=target, params=settings)
-    booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
-    return BoostedTrees(booster=booster.free_dataset())

@@ -17,6 +17,8 @@ from promo_uplift.contracts.results import (
     IntArray,
     TrialData,
 )
+from promo_uplift.nuisance.boosting import BinnedFeatures
+from promo_uplift.nuisance.calibration import calibrated_matrix
 from promo_uplift.nuisance.models import (
     NUISANCES,
     boosting_parameters,
@@ -121,7 +123,7 @@ def cross_fit_nuisances(
         progress=label if parameters.n_trials > 0 else None,
     )
     chosen = {key: study.parameters for key, study in zip(keys, studies, strict=True)}
-    matrices = _predict_pairs(
+    matrices = predict_pairs(
         data=data,
         features=features,
         fold=fold,
@@ -133,6 +135,16 @@ def cross_fit_nuisances(
     rows = np.arange(len(fold))
     clip = parameters.propensity_clip
     raw = matrices["propensity"]
+    choices, uncalibrated = None, None
+    if parameters.calibration != "none" and data.known_propensity is None:
+        uncalibrated = raw[rows, fold]
+        raw, choices = calibrated_matrix(
+            propensity=raw,
+            treatment=data.treatment,
+            groups=data.groups,
+            fold=fold,
+            parameters=parameters,
+        )
     used = np.clip(raw, clip, 1.0 - clip)
     n_clipped = int(np.sum(used[rows, fold] != raw[rows, fold]))
     if data.known_propensity is not None:
@@ -148,6 +160,8 @@ def cross_fit_nuisances(
         clip=clip,
         tuned=_tuned_table(keys=keys, studies=studies),
         is_propensity_known=data.known_propensity is not None,
+        calibration=choices,
+        uncalibrated_held_out=uncalibrated,
     )
 
 
@@ -246,12 +260,15 @@ def tune_nuisance(
     held_in = np.ones(len(fold), dtype=np.bool_) if plan.fold == ALL_FOLDS else fold != plan.fold
     inner = np.unique(fold[held_in])
 
+    binned = BinnedFeatures(features=features)
+
     def split_loss(choice: Choice, split: int) -> float:
         train = held_in & (fold != inner[split]) & informed
         test = (fold == inner[split]) & informed
         model = fit_nuisance(
             spec=spec,
-            features=features[train],
+            features=binned,
+            rows=train,
             target=target[train],
             choice=choice,
             seed=plan.seed,
@@ -262,7 +279,7 @@ def tune_nuisance(
     return run_study(plan=plan, split_loss=split_loss, n_splits=len(inner))
 
 
-def _predict_pairs(
+def predict_pairs(
     *,
     data: TrialData,
     features: FloatArray,
@@ -270,61 +287,117 @@ def _predict_pairs(
     chosen: dict[tuple[str, int], Choice],
     seed: int,
     n_workers: int,
-    progress: str | None,
+    progress: str | None = None,
 ) -> dict[str, FloatArray]:
-    """Fill the matrices; a model without folds m and k serves both (m, k) and (k, m)."""
+    """Cross-fitted predictions ``(n, K)`` of every chosen nuisance; (m, k) and (k, m) share models.
+
+    Parameters
+    ----------
+    data, fold, seed, n_workers
+        As in :func:`cross_fit_nuisances`.
+    features : float64 (n, q)
+        Of :func:`promo_uplift.nuisance.models.nuisance_features`.
+    chosen : dict
+        Hyperparameters of each nuisance and held-out fold.
+    progress : str, optional
+        Label of a progress bar.
+    """
     n_folds = int(fold.max()) + 1
-    cells: dict[tuple[Any, ...], list[tuple[int, int]]] = defaultdict(list)
+    cells: dict[tuple[str, tuple[int, int], tuple[Any, ...]], list[tuple[int, int]]] = defaultdict(
+        list
+    )
     for (name, column), choice in chosen.items():
         for row_fold in range(n_folds):
             pair = (min(row_fold, column), max(row_fold, column))
             cells[(name, pair, tuple(choice.items()))].append((row_fold, column))
+    names = list(dict.fromkeys(name for name, _ in chosen))
+    shares = [
+        (name, [key for key in cells if key[0] == name][worker::n_workers])
+        for name in names
+        for worker in range(n_workers)
+    ]
     predictions = run_in_order(
-        work=_fit_without_pair,
+        work=_fit_without_pairs,
         arguments=[
             {
                 "name": name,
-                "data": data,
                 "features": features,
-                "excluded": np.isin(fold, pair),
-                "choice": dict(choice),
+                "target": NUISANCES[name].target(data),
+                "informed": NUISANCES[name].rows(data),
+                "fold": fold,
+                "models": [(pair, dict(choice)) for _, pair, choice in share],
                 "seed": derived_seed(seed=seed, purpose=f"nuisance/{name}"),
             }
-            for name, pair, choice in cells
+            for name, share in shares
         ],
         n_workers=n_workers,
         progress=progress,
     )
-    matrices = {name: np.full((len(fold), n_folds), np.nan) for name in NUISANCES}
-    for ((name, pair, _), targets), predicted in zip(cells.items(), predictions, strict=True):
-        of_all_rows = np.full(len(fold), np.nan)
-        of_all_rows[np.isin(fold, pair)] = predicted
-        for row_fold, column in targets:
-            rows = fold == row_fold
-            matrices[name][rows, column] = of_all_rows[rows]
+    matrices = {name: np.full((len(fold), n_folds), np.nan) for name in names}
+    for (_, share), of_share in zip(shares, predictions, strict=True):
+        for key, predicted in zip(share, of_share, strict=True):
+            name, pair, _ = key
+            of_all_rows = np.full(len(fold), np.nan)
+            of_all_rows[np.isin(fold, pair)] = predicted
+            for row_fold, column in cells[key]:
+                rows = fold == row_fold
+                matrices[name][rows, column] = of_all_rows[rows]
     return matrices
 
 
-def _fit_without_pair(
+def held_out_predictions(
     *,
     name: str,
     data: TrialData,
     features: FloatArray,
-    excluded: BoolArray,
+    fold: IntArray,
     choice: Choice,
     seed: int,
 ) -> FloatArray:
-    """Fit on the rows that are not excluded and predict those that are."""
+    """Predictions ``(n,)`` of one nuisance, of each row by a model of the other folds."""
     spec = NUISANCES[name]
-    train = ~excluded & spec.rows(data)
-    model = fit_nuisance(
-        spec=spec,
-        features=features[train],
-        target=spec.target(data)[train],
-        choice=choice,
-        seed=seed,
+    folds = range(int(fold.max()) + 1)
+    of_folds = _fit_without_pairs(
+        name=name,
+        features=features,
+        target=spec.target(data),
+        informed=spec.rows(data),
+        fold=fold,
+        models=[((one, one), choice) for one in folds],
+        seed=derived_seed(seed=seed, purpose=f"nuisance/{name}"),
     )
-    return model.predict(features=features[excluded])
+    predicted = np.full(len(fold), np.nan)
+    for one, of_fold in zip(folds, of_folds, strict=True):
+        predicted[fold == one] = of_fold
+    return predicted
+
+
+def _fit_without_pairs(
+    *,
+    name: str,
+    features: FloatArray,
+    target: FloatArray,
+    informed: BoolArray,
+    fold: IntArray,
+    models: list[tuple[tuple[int, int], Choice]],
+    seed: int,
+) -> list[FloatArray]:
+    """Fit without each pair of folds, and predict the pair's rows; bins are built once."""
+    binned = BinnedFeatures(features=features)
+    predicted = []
+    for pair, choice in models:
+        excluded = np.isin(fold, pair)
+        train = ~excluded & informed
+        model = fit_nuisance(
+            spec=NUISANCES[name],
+            features=binned,
+            rows=train,
+            target=target[train],
+            choice=choice,
+            seed=seed,
+        )
+        predicted.append(model.predict(features=features[excluded]))
+    return predicted
 
 
 def _tuned_table(*, keys: list[tuple[str, int]], studies: list[StudyResult]) -> pd.DataFrame:

@@ -10,11 +10,17 @@ import pandas as pd
 from promo_uplift.contracts.errors import ScoringError
 from promo_uplift.contracts.parameters import NuisanceParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, TrialData
-from promo_uplift.nuisance.boosting import BoostedTrees
+from promo_uplift.nuisance.boosting import BinnedFeatures, BoostedTrees
+from promo_uplift.nuisance.calibration import (
+    Calibrator,
+    choose_calibration,
+    fit_calibrator,
+)
 from promo_uplift.nuisance.covariates import covariate_matrix
 from promo_uplift.nuisance.crossfit import (
     check_data,
     check_folds,
+    held_out_predictions,
     nuisance_plan,
     tune_nuisance,
 )
@@ -46,6 +52,8 @@ class DeploymentNuisances:
         Trials over which predictions are averaged.
     clip : float
         Propensities live in ``[clip, 1 - clip]``.
+    calibrator : Calibrator or None
+        Calibrates the propensity in each trial; None where nothing asked for it.
     """
 
     propensity: BoostedTrees | ConstantRate
@@ -53,10 +61,13 @@ class DeploymentNuisances:
     covariate_names: tuple[str, ...]
     campaigns: IntArray
     clip: float
+    calibrator: Calibrator | None = None
 
     def predict_propensity(self, *, covariates: pd.DataFrame) -> FloatArray:
         """P(mailed | covariates) in an average trial, clipped, ``(m,)``."""
-        average = self._averaged(model=self.propensity, covariates=covariates)
+        average = self._averaged(
+            model=self.propensity, covariates=covariates, calibrator=self.calibrator
+        )
         return np.clip(average, self.clip, 1.0 - self.clip)
 
     def predict_redemption(self, *, covariates: pd.DataFrame) -> FloatArray:
@@ -64,7 +75,11 @@ class DeploymentNuisances:
         return self._averaged(model=self.redemption, covariates=covariates)
 
     def _averaged(
-        self, *, model: BoostedTrees | ConstantRate, covariates: pd.DataFrame
+        self,
+        *,
+        model: BoostedTrees | ConstantRate,
+        covariates: pd.DataFrame,
+        calibrator: Calibrator | None = None,
     ) -> FloatArray:
         missing = [name for name in self.covariate_names if name not in covariates.columns]
         if missing:
@@ -76,7 +91,8 @@ class DeploymentNuisances:
         total = np.zeros(len(values))
         for indicator in np.eye(len(self.campaigns)):
             features = np.hstack([values, np.tile(indicator, (len(values), 1))])
-            total += model.predict(features=features)
+            predicted = model.predict(features=features)
+            total += predicted if calibrator is None else calibrator.predict(propensity=predicted)
         return total / len(self.campaigns)
 
 
@@ -131,11 +147,10 @@ def fit_deployment_nuisances(
         ],
         n_workers=n_workers if parameters.n_trials > 0 else 1,
     )
+    chosen = {name: study.parameters for name, study in zip(_DEPLOYED, studies, strict=True)}
     models = {
-        name: _fit_on_all(
-            name=name, data=data, features=features, choice=study.parameters, seed=seed
-        )
-        for name, study in zip(_DEPLOYED, studies, strict=True)
+        name: _fit_on_all(name=name, data=data, features=features, choice=choice, seed=seed)
+        for name, choice in chosen.items()
     }
     return DeploymentNuisances(
         propensity=models["propensity"],
@@ -143,7 +158,43 @@ def fit_deployment_nuisances(
         covariate_names=tuple(str(name) for name in data.covariates.columns),
         campaigns=campaigns,
         clip=parameters.propensity_clip,
+        calibrator=_calibrator(
+            data=data,
+            features=features,
+            fold=fold,
+            choice=chosen["propensity"],
+            parameters=parameters,
+            seed=seed,
+        ),
     )
+
+
+def _calibrator(
+    *,
+    data: TrialData,
+    features: FloatArray,
+    fold: IntArray,
+    choice: Choice,
+    parameters: NuisanceParameters,
+    seed: int,
+) -> Calibrator | None:
+    """Calibrate by the rule of the cross-fitted propensities, on out-of-fold ones of all rows."""
+    if parameters.calibration == "none" or data.known_propensity is not None:
+        return None
+    out_of_fold = held_out_predictions(
+        name="propensity", data=data, features=features, fold=fold, choice=choice, seed=seed
+    )
+    method = choose_calibration(
+        propensity=out_of_fold,
+        treatment=data.treatment,
+        groups=data.groups,
+        fold=fold,
+        rows=np.ones(len(fold), dtype=np.bool_),
+        parameters=parameters,
+    ).method
+    if method == "none":
+        return None
+    return fit_calibrator(method=method, propensity=out_of_fold, treatment=data.treatment)
 
 
 def _fit_on_all(
@@ -153,7 +204,8 @@ def _fit_on_all(
     rows = spec.rows(data)
     return fit_nuisance(
         spec=spec,
-        features=features[rows],
+        features=BinnedFeatures(features=features),
+        rows=rows,
         target=spec.target(data)[rows],
         choice=choice,
         seed=derived_seed(seed=seed, purpose=f"nuisance/{name}"),

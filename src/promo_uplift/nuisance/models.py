@@ -11,7 +11,12 @@ from pydantic import ValidationError
 from promo_uplift.contracts.errors import LearnerError
 from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray, TrialData
-from promo_uplift.nuisance.boosting import BoostedTrees, Objective, fit_boosted_trees
+from promo_uplift.nuisance.boosting import (
+    BinnedFeatures,
+    BoostedTrees,
+    Objective,
+    fit_binned_trees,
+)
 from promo_uplift.nuisance.covariates import covariate_matrix
 from promo_uplift.nuisance.studies import Choice
 
@@ -84,12 +89,13 @@ class ConstantRate:
 def fit_nuisance(
     *,
     spec: NuisanceSpec,
-    features: FloatArray,
+    features: BinnedFeatures,
+    rows: BoolArray,
     target: FloatArray,
     choice: Choice,
     seed: int,
 ) -> BoostedTrees | ConstantRate:
-    """Fit one nuisance on the rows given (already restricted to those that inform it).
+    """Fit one nuisance on ``rows`` (all of which inform it), whose targets are ``target``.
 
     A redemption model without a redeemer (or with nothing else) in its training set is the
     constant rate. A propensity model without both arms is refused.
@@ -111,8 +117,9 @@ def fit_nuisance(
                 f"{int(target[0])} in {len(target)} rows. Check the trial's definition."
             )
         return ConstantRate(rate=float(target[0]))
-    return fit_boosted_trees(
+    return fit_binned_trees(
         features=features,
+        rows=rows,
         target=target,
         objective=spec.objective,
         parameters=boosting_parameters(choice),

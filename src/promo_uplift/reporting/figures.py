@@ -228,6 +228,56 @@ def profit_figure(
     return figure
 
 
+def reliability_figure(
+    *, reliability: pd.DataFrame, level: float, wording: WordingParameters
+) -> Figure:
+    """Draw predicted propensities against the shares treated, before and after calibration.
+
+    Parameters
+    ----------
+    reliability : DataFrame
+        Of :func:`promo_uplift.effects.reliability_table`.
+    level : float
+        Confidence level of its intervals.
+    wording : WordingParameters
+        Words of labels.
+    """
+    figure, (axis,) = _figure(height=5.4)
+    looks = {
+        "before": (ORANGE, "o", "as the model gives them"),
+        "after": (BLUE, "s", "calibrated"),
+        "known": (BLUE, "s", "by the experiment's design"),
+    }
+    axis.axline((0.0, 0.0), slope=1.0, color=GREY, lw=1.0, ls=":", label="right")
+    for stage, bins in reliability.groupby("stage", sort=False):
+        colour, marker, label = looks[str(stage)]
+        spread = [bins["observed"] - bins["ci_low"], bins["ci_high"] - bins["observed"]]
+        axis.errorbar(
+            bins["predicted"],
+            bins["observed"],
+            yerr=np.vstack(spread),
+            color=colour,
+            marker=marker,
+            ms=5,
+            lw=1.2,
+            capsize=2,
+            label=f"{label} (mean gap {bins['ece'].iloc[0]:.3f}, p {bins['p_value'].iloc[0]:.2g})",
+        )
+    axis.set_xlabel(f"Predicted chance of being {wording.treated}", fontsize=11)
+    axis.set_ylabel(f"Share {wording.treated}", fontsize=11)
+    for formatter in (axis.xaxis, axis.yaxis):
+        formatter.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    _heading(axis, f"Are the predicted chances of being {wording.treated} right?")
+    _legend(axis)
+    first = reliability.iloc[0]
+    note = (
+        f"Held-out rows in bins of equal size; {level:.0%} intervals clustered by "
+        f"{wording.subject}. Calibration: {first['chosen']}, since {first['why']}."
+    )
+    _note(figure, note)
+    return figure
+
+
 def overlap_figure(
     *,
     raw_propensity: FloatArray,

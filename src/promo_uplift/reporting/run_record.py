@@ -159,6 +159,7 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
         "propensity_auc": overlap.propensity_auc,
         "overlap_share": overlap.overlap_share,
         "clipped_share": overlap.clipped_share,
+        "nuisances_reused": float(nuisances.is_reused),
         "n_trials_rows": float(len(data.treatment)),
         "n_households": float(len(set(data.groups.tolist()))),
     }

@@ -279,6 +279,7 @@ def sized_analysis(
             "nuisance": analysis.nuisance.model_copy(
                 update={
                     "n_folds": parameters.large_folds if is_large else analysis.nuisance.n_folds,
+                    "store": None,
                     "n_trials": 0,
                 }
             ),

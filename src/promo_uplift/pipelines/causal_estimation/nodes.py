@@ -18,7 +18,7 @@ from promo_uplift.contracts.parameters import (
     WordingParameters,
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
-from promo_uplift.effects import PlaceboEffect
+from promo_uplift.effects import PlaceboEffect, reliability_table
 from promo_uplift.metrics import RankingMetrics, Selection
 
 
@@ -133,14 +133,44 @@ def find_heterogeneity(
 def estimate_effects(
     data: TrialData,
     nuisances: CrossFittedNuisances,
+    nuisance: NuisanceParameters,
+    estimation: EstimationParameters,
+    tuning: TuningParameters,
     metrics: MetricParameters,
     checks: CheckParameters,
     policy: PolicyParameters,
     wording: WordingParameters,
+    seed: int,
 ) -> pd.DataFrame:
     """Average effects by campaign and pooled: naive, ATE, ATT, overlap, ATO."""
-    table = analysis.average_effects(data=data, nuisances=nuisances, metrics=metrics, checks=checks)
+    table = analysis.repeated_effects(
+        data=data,
+        nuisances=nuisances,
+        nuisance=nuisance,
+        n_workers=estimation.n_workers,
+        tuning=tuning,
+        metrics=metrics,
+        checks=checks,
+        seed=seed,
+        progress=_shows_progress(tuning),
+    )
     return analysis.in_outcome_unit(table, policy=policy, wording=wording)
+
+
+def assess_reliability(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    nuisance: NuisanceParameters,
+    metrics: MetricParameters,
+) -> pd.DataFrame:
+    """Hold predicted propensities against the shares treated, before and after calibration."""
+    return reliability_table(
+        nuisances=nuisances,
+        treatment=data.treatment,
+        groups=data.groups,
+        parameters=nuisance,
+        level=metrics.level,
+    )
 
 
 def estimate_placebo(

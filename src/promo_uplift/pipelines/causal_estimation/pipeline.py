@@ -80,13 +80,23 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "trial_data",
                     "nuisances",
+                    "params:nuisance",
+                    "params:estimation",
+                    "params:tuning",
                     "params:metrics",
                     "params:checks",
                     "params:policy",
                     "params:wording",
+                    "params:seed",
                 ],
                 outputs="effects",
                 name="estimate_effects",
+            ),
+            Node(
+                nodes.assess_reliability,
+                inputs=["trial_data", "nuisances", "params:nuisance", "params:metrics"],
+                outputs="reliability",
+                name="assess_reliability",
             ),
             Node(
                 nodes.estimate_placebo,

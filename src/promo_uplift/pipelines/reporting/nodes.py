@@ -33,6 +33,7 @@ from promo_uplift.reporting.figures import (
     effects_figure,
     overlap_figure,
     profit_figure,
+    reliability_figure,
     uplift_figure,
 )
 from promo_uplift.reporting.heterogeneity_figures import (
@@ -101,6 +102,13 @@ def draw_overlap(
         bins=report.histogram_bins,
         wording=wording,
     )
+
+
+def draw_reliability(
+    reliability: pd.DataFrame, metrics: MetricParameters, wording: WordingParameters
+) -> Figure:
+    """Draw predicted propensities against the shares treated."""
+    return reliability_figure(reliability=reliability, level=metrics.level, wording=wording)
 
 
 def draw_calibration(

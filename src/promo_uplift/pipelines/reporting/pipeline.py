@@ -45,6 +45,12 @@ def create_pipeline() -> Pipeline:
                 name="draw_overlap",
             ),
             Node(
+                nodes.draw_reliability,
+                inputs=["reliability", "params:metrics", "params:wording"],
+                outputs="reliability_figure",
+                name="draw_reliability",
+            ),
+            Node(
                 nodes.draw_calibration,
                 inputs=[
                     "trial_data",
