@@ -26,7 +26,7 @@ from promo_uplift.metrics.folds import (
     validate_rankings,
     with_expected_random,
 )
-from promo_uplift.metrics.gain import autoc, gain_curve, qini, rank_rows, total_gain
+from promo_uplift.metrics.gain import areas, autoc, gain_curve, rank_rows
 
 #: Rankings without a claim on an effect's size: every learner is compared with both, and their
 #: own calibration slope is undefined.
@@ -214,10 +214,9 @@ def ranking_replicates(
     for part in folds:
         gamma = scores[part.rows]
         ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
-        area = qini(ranked=ranked, scores=gamma)
-        half = 0.5 * total_gain(ranked=ranked, scores=gamma)
-        sums["auuc"] += part.part * (area + half)
-        sums["qini"] += part.part * area
+        auuc, qini = areas(ranked=ranked, scores=gamma)
+        sums["auuc"] += part.part * auuc
+        sums["qini"] += part.part * qini
         sums["autoc"] += part.part * autoc(ranked=ranked, scores=gamma)
         curve = gain_curve(ranked=ranked, scores=gamma, shares=shares)
         for share, gain in zip(shares, curve, strict=True):
