@@ -15,7 +15,7 @@ from promo_uplift.metrics import (
     ranking_metrics,
     uplift_curves,
 )
-from promo_uplift.metrics.ranking import share_label
+from promo_uplift.metrics.gain import share_label
 
 PARAMETERS = MetricParameters(uplift_shares=[0.1, 0.2, 0.3], level=0.95, bootstrap_replicates=100)
 N = 900
@@ -48,7 +48,7 @@ def found(world):
 def test_a_ranking_by_the_truth_beats_both_baselines_and_is_calibrated(found):
     good = found.figures["good"]
     for figure in ("auuc", "qini"):
-        for baseline in ("random", "response"):
+        for baseline in ("random", "response", "constant"):
             assert good[f"{figure}_minus_{baseline}"].ci_low > 0
     slope = good["calibration_slope"]
     assert slope.ci_low < 1.0 < slope.ci_high
@@ -63,7 +63,8 @@ def test_every_interval_holds_its_estimate_and_has_width(found):
                 continue
             if figure == "calibration_slope" and name == "response":
                 continue
-            if figure.endswith((f"minus_{name}", "minus_random") if is_flat else f"minus_{name}"):
+            flat = ("minus_constant", "minus_random") if is_flat else (f"minus_{name}",)
+            if figure.endswith(flat):
                 continue
             assert interval.ci_low < interval.estimate < interval.ci_high, (name, figure)
 
@@ -121,9 +122,15 @@ def test_the_leaderboard_is_sorted_and_names_each_figure_with_its_interval(found
     figures = [
         *("auuc", "qini", "autoc", "uplift_at_10", "uplift_at_20", "uplift_at_30"),
         *("calibration_slope", "auuc_minus_random", "auuc_minus_response"),
-        *("qini_minus_random", "qini_minus_response"),
+        *("auuc_minus_constant", "qini_minus_random"),
+        *("qini_minus_response", "qini_minus_constant"),
     ]
-    expected = [f"{f}{end}" for f in figures for end in ("", "_ci_low", "_ci_high")]
+    interval, at_once = ("", "_ci_low", "_ci_high"), ("_sim_low", "_sim_high")
+    expected = [
+        f"{figure}{end}"
+        for figure in figures
+        for end in interval + (at_once if "_minus_" in figure else ())
+    ]
     assert list(table.columns) == ["learner", *expected, "dr_loss", "r_loss", "seconds"]
 
 
@@ -134,7 +141,7 @@ def test_the_leaderboard_refuses_a_learner_without_a_loss(found):
         leaderboard(metrics=found, dr_loss=ones, r_loss=some, seconds=ones)
 
 
-@pytest.mark.parametrize("missing", ["random", "response"])
+@pytest.mark.parametrize("missing", ["random", "response", "constant"])
 def test_a_missing_baseline_is_refused_by_name(world, missing):
     rankings = {k: v for k, v in world["rankings"].items() if k != missing}
     with pytest.raises(MetricError, match=rf"missing: \['{missing}'\]"):

@@ -149,11 +149,24 @@ class EstimationParameters(Parameters):
 
 
 class MetricParameters(Parameters):
-    """Shares, level and bootstrap of the ranking metrics."""
+    """Shares, level and intervals of the ranking metrics.
+
+    ``interval`` ``auto`` takes the analytic interval from ``analytic_from_rows`` rows of
+    ``analytic_from_households`` households on.
+    """
 
     uplift_shares: list[OpenShare] = Field(min_length=1)
     level: OpenShare
     bootstrap_replicates: Annotated[int, Field(ge=50)]
+    interval: Literal["auto", "bootstrap", "analytic"] = "bootstrap"
+    analytic_from_rows: Count = 20_000
+    analytic_from_households: Count = 1_000
+
+    def is_analytic(self, *, n_rows: int, n_households: int) -> bool:
+        """Whether a table of this size gets analytic intervals in place of a bootstrap."""
+        if self.interval != "auto":
+            return self.interval == "analytic"
+        return n_rows >= self.analytic_from_rows and n_households >= self.analytic_from_households
 
 
 class PolicyParameters(Parameters):

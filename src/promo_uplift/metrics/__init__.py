@@ -5,9 +5,15 @@ from promo_uplift.metrics.calibration import calibration_slope, group_effects
 from promo_uplift.metrics.curves import uplift_curves
 from promo_uplift.metrics.folds import FoldRows, fold_rows, with_expected_random
 from promo_uplift.metrics.leaderboard import leaderboard
-from promo_uplift.metrics.ranking import RANKING_BASELINES, RankingMetrics, ranking_metrics
+from promo_uplift.metrics.ranking import (
+    COMPARED_WITH,
+    RANKING_BASELINES,
+    RankingMetrics,
+    ranking_metrics,
+)
 
 __all__ = [
+    "COMPARED_WITH",
     "RANKING_BASELINES",
     "FoldRows",
     "HouseholdDraws",

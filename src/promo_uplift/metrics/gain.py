@@ -15,6 +15,17 @@ from promo_uplift.metrics import kernels
 from promo_uplift.metrics.kernels import CountArray
 
 
+def share_label(share: float) -> str:
+    """Return the name of uplift at a share: ``uplift_at_10``, ``uplift_at_2_5``.
+
+    Examples
+    --------
+    >>> share_label(0.025)
+    'uplift_at_2_5'
+    """
+    return "uplift_at_" + f"{100.0 * share:.6g}".replace(".", "_")
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """Bootstrap weights of the rows of one fold: those of their households.
