@@ -11,6 +11,7 @@ from promo_uplift.metrics.ranking import (
     RankingMetrics,
     ranking_metrics,
 )
+from promo_uplift.metrics.versions import metric_versions
 
 __all__ = [
     "COMPARED_WITH",
@@ -23,6 +24,7 @@ __all__ = [
     "group_effects",
     "household_draws",
     "leaderboard",
+    "metric_versions",
     "percentile_interval",
     "ranking_metrics",
     "uplift_curves",

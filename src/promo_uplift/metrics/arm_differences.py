@@ -3,8 +3,8 @@ r"""Ranking figures by differences between the arms in the top of a ranking, wit
 As the field computes them: the uplift of the top share :math:`q` is the mean outcome of its
 treated rows minus that of its controls, :math:`\ell(q) = \mu_1(q) - \mu_0(q)`, and the gain curve
 is :math:`q\,\ell(q)`. Unweighted this is the **naive** version, right only where everybody had the
-same chance of the treatment. With weights :math:`T/e` and :math:`(1-T)/(1-e)`, normalised in every top
-(Hájek), it is the **IPW** version, right where the propensity is.
+same chance of the treatment. With weights :math:`T/e` and :math:`(1-T)/(1-e)`, normalised in every
+top (Hájek), it is the **IPW** version, right where the propensity is.
 
 The figures are sums over the ends of blocks of tied rows, so the influence of a row is an exact
 derivative: it moves the two means of every block at or below its own, and the shares at which they

@@ -162,7 +162,7 @@ def _by_bootstrap(
     draws = household_draws(groups=groups, replicates=parameters.bootstrap_replicates, rng=rng)
     folds = fold_rows(fold=fold, draws=draws)
     level = parameters.level
-    factors = _fold_dependence(uplift_shares=parameters.uplift_shares)
+    factors = dependence_factors(uplift_shares=parameters.uplift_shares)
     values = {
         name: ranking_replicates(
             scores=scores, ranking=ranking, folds=folds, uplift_shares=parameters.uplift_shares
@@ -225,7 +225,7 @@ def _by_influence(
     code, n_households = household_codes(groups)
     level, n = parameters.level, len(scores)
     multiple = float(norm.ppf(0.5 + level / 2.0))
-    factors = _fold_dependence(uplift_shares=parameters.uplift_shares)
+    factors = dependence_factors(uplift_shares=parameters.uplift_shares)
 
     def sums(influence: Influence) -> FloatArray:
         return influence.by_household(code=code, n_households=n_households)
@@ -293,8 +293,8 @@ def learned_something(*, ranking: FloatArray, fold: IntArray) -> bool:
     return any(np.ptp(ranking[fold == number]) > 0.0 for number in np.unique(fold))
 
 
-def _fold_dependence(*, uplift_shares: Sequence[float]) -> dict[str, float]:
-    """Widening of each figure's interval; a ranking that ties everybody learned nothing."""
+def dependence_factors(*, uplift_shares: Sequence[float]) -> dict[str, float]:
+    """Widening of each figure's standard error; of a ranking that learned something."""
     factors = {
         "auuc": AUUC_FACTOR,
         "qini": QINI_FACTOR,

@@ -19,7 +19,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.effects import PlaceboEffect
-from promo_uplift.metrics import RankingMetrics
+from promo_uplift.metrics import RankingMetrics, metric_versions
 
 
 def _shows_progress(tuning: TuningParameters) -> bool:
@@ -75,6 +75,23 @@ def rank_learners(
     """Judge every learner's ranking on held-out folds, with paired intervals."""
     return analysis.rank_learners(
         data=data, nuisances=nuisances, cross_fitted=cross_fitted, metrics=metrics, seed=seed
+    )
+
+
+def compare_metric_versions(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    ranking: RankingMetrics,
+    metrics: MetricParameters,
+) -> pd.DataFrame:
+    """Naive, IPW and DR versions of each learner's figures, side by side."""
+    return metric_versions(
+        data=data,
+        nuisances=nuisances,
+        rankings={name: fitted.held_out() for name, fitted in cross_fitted.items()},
+        ranking=ranking,
+        uplift_shares=metrics.uplift_shares,
     )
 
 

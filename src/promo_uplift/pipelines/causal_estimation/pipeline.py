@@ -43,6 +43,12 @@ def create_pipeline() -> Pipeline:
                 name="rank_learners",
             ),
             Node(
+                nodes.compare_metric_versions,
+                inputs=["trial_data", "nuisances", "cross_fitted", "ranking", "params:metrics"],
+                outputs="metric_versions",
+                name="compare_metric_versions",
+            ),
+            Node(
                 nodes.estimate_effects,
                 inputs=[
                     "trial_data",
