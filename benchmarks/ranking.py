@@ -187,11 +187,16 @@ def contest(n: int, repeats: int, loops: int) -> None:
 
 
 def growth(repeats: int) -> None:
-    """Print seconds by size against n log n from the size before."""
+    """Print seconds by size, ours and the limit's, against n log n from the size before."""
     sizes = (10_000, 100_000, 1_000_000)
     tables = {n: Table(n) for n in sizes}
     print("\ntime by rows: factor from the size before, beside that of n log n")
-    for name, work in (("bootstrap", ours_bootstrap), ("analytic", ours_analytic)):
+    ways = (
+        ("ours, bootstrap", ours_bootstrap),
+        ("ours, analytic", ours_analytic),
+        ("compiled single pass, 1 thread", lambda table: limit(table, single_pass_1)),
+    )
+    for name, work in ways:
         taken: dict[int, list[float]] = {n: [] for n in sizes}
         for _ in range(repeats):
             for n, table in tables.items():

@@ -15,6 +15,7 @@ from promo_uplift.metrics import (
     ranking_metrics,
     uplift_curves,
 )
+from promo_uplift.metrics.bootstrap import household_codes
 from promo_uplift.metrics.gain import share_label
 
 PARAMETERS = MetricParameters(uplift_shares=[0.1, 0.2, 0.3], level=0.95, bootstrap_replicates=100)
@@ -260,3 +261,29 @@ def test_shares_name_their_figure():
 def test_a_clustered_mean_refuses_what_it_cannot_carry():
     with pytest.raises(MetricError, match="1 of 2 are not"):
         clustered_mean(values=np.array([1.0, np.inf]), groups=np.array([1, 2]))
+
+
+@pytest.mark.parametrize("ids", [[5, 5, 9, 7], [-3, -3, 10**15, 0], [2, 2, 4, 3]])
+def test_households_are_coded_in_the_order_of_their_ids(ids):
+    code, n_households = household_codes(np.array(ids))
+    assert (code.tolist(), n_households) == ([0, 0, 2, 1], 3)
+
+
+def test_draws_are_with_replacement_and_favour_nobody():
+    """More households than one block of draws: counts are as independent as drawing makes them."""
+    n, replicates = 2_500, 400
+    draws = household_draws(
+        groups=np.arange(n), replicates=replicates, rng=np.random.default_rng(1)
+    )
+    counts = draws.counts[:, 1:].astype(float)
+    np.testing.assert_array_equal(counts.sum(axis=0), n)
+    # binomial (n, 1 / n): mean 1, variance 1 - 1 / n, P(0) = exp(-1); six standard errors
+    size = n * replicates
+    assert counts.var() == pytest.approx(1.0, abs=6 * np.sqrt(3.0 / size))
+    assert (counts == 0).mean() == pytest.approx(np.exp(-1.0), abs=6 * np.sqrt(0.24 / size))
+    by_household = counts.mean(axis=1)
+    assert by_household.var() * replicates == pytest.approx(1.0, abs=6 * np.sqrt(2.0 / n))
+    half = counts[: n // 2].sum(axis=0)
+    assert half.var() == pytest.approx(n / 4, rel=6 * np.sqrt(2.0 / replicates))
+    neighbours = np.corrcoef(counts[:-1].ravel(), counts[1:].ravel())[0, 1]
+    assert abs(neighbours) < 6 / np.sqrt(size)

@@ -48,7 +48,7 @@ class _Tops:
     def of(
         cls, *, ranking: FloatArray, outcome: FloatArray, weight_1: FloatArray, weight_0: FloatArray
     ) -> _Tops:
-        order = np.argsort(-ranking, kind="stable")
+        order = np.argsort(-ranking)
         ordered = ranking[order]
         is_start = np.r_[True, ordered[1:] != ordered[:-1]]
         block = np.empty(len(order), dtype=np.int64)

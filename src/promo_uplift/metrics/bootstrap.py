@@ -12,6 +12,8 @@ from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray, Inte
 from promo_uplift.metrics import kernels
 
 MIN_HOUSEHOLDS = 2
+#: Ids that span no more than so many times the rows are looked up, others hashed: only speed.
+DENSE_IDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +87,21 @@ def household_codes(groups: IntArray) -> tuple[IntArray, int]:
     MetricError
         If there are fewer than two households.
     """
-    code, households = pd.factorize(groups, sort=True)
-    if len(households) < MIN_HOUSEHOLDS:
+    lowest = int(groups.min())
+    if int(groups.max()) - lowest <= DENSE_IDS * len(groups):
+        is_there = np.zeros(int(groups.max()) - lowest + 1, dtype=np.bool_)
+        is_there[groups - lowest] = True
+        position = np.cumsum(is_there) - 1
+        code, n_households = position[groups - lowest], int(position[-1]) + 1
+    else:
+        code, households = pd.factorize(groups, sort=True)
+        n_households = len(households)
+    if n_households < MIN_HOUSEHOLDS:
         raise MetricError(
             f"`groups` must hold at least {MIN_HOUSEHOLDS} households to be resampled, "
-            f"found {len(households)}."
+            f"found {n_households}."
         )
-    return code.astype(np.int64), len(households)
+    return code.astype(np.int64, copy=False), n_households
 
 
 def percentile_interval(*, values: FloatArray, level: float) -> Interval:

@@ -107,7 +107,7 @@ def rank_rows(*, ranking: FloatArray, weights: Weights) -> RankedRows:
     weights : Weights
         Of the rows.
     """
-    order = np.argsort(-ranking, kind="stable").astype(np.int64)
+    order = np.argsort(-ranking).astype(np.int64, copy=False)
     ordered = ranking[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True]).astype(np.int64)
     ranked = Weights(weights.code[order], weights.counts, weights.total)

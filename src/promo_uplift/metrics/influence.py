@@ -83,7 +83,7 @@ class _Ranked:
 
     @classmethod
     def of(cls, *, scores: FloatArray, ranking: FloatArray) -> _Ranked:
-        order = np.argsort(-ranking, kind="stable")
+        order = np.argsort(-ranking)
         ordered, sorted_scores = ranking[order], scores[order]
         edges = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True])
         m = len(order)

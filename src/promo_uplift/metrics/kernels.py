@@ -16,6 +16,8 @@ SeedArray = np.typing.NDArray[np.uint64]
 
 #: Households drawn in one go: their counts in all replicates stay in a core's cache.
 DRAW_BLOCK = 1024
+#: Rows whose weights are fetched from memory together.
+FETCH = 64
 
 
 @njit(cache=True, nogil=True)
@@ -92,29 +94,54 @@ def sum_block(
 
 
 @njit(cache=True, nogil=True)
+def fetch(code: IntArray, counts: CountArray, fetched: CountArray) -> None:
+    """Copy the weights of some rows into ``fetched``, one after the other."""
+    for row in range(len(code)):
+        weight, ahead = counts[code[row]], fetched[row]
+        for r in range(len(weight)):
+            ahead[r] = weight[r]
+
+
+@njit(cache=True, nogil=True)
 def areas(
     starts: IntArray, code: IntArray, counts: CountArray, scores: FloatArray, total: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Area between the gain curve and its chord, and its end, in each replicate, ``(R,)`` each."""
-    replicates = counts.shape[1]
+    """Area between the gain curve and its chord, and its end, in each replicate, ``(R,)`` each.
+
+    Weights are fetched ``FETCH`` rows ahead of the sums, so that waits for memory overlap.
+    """
+    replicates, n_rows = counts.shape[1], len(code)
     before, width = np.zeros(replicates), np.zeros(replicates)
     gain, area, end_gain = np.zeros(replicates), np.zeros(replicates), np.zeros(replicates)
-    for block in range(len(starts) - 1):
-        first, end = starts[block], starts[block + 1]
-        if end - first == 1:
-            weight, score = counts[code[first]], scores[first]
-            for r in range(replicates):
-                w = float(weight[r])
-                gained = w * score
-                area[r] += gained * (total[r] - 2.0 * before[r] - w)
-                end_gain[r] += gained
-                before[r] += w
-            continue
-        sum_block(first, end, code, counts, scores, width, gain)
-        for r in range(replicates):
-            area[r] += gain[r] * (total[r] - 2.0 * before[r] - width[r])
-            end_gain[r] += gain[r]
-            before[r] += width[r]
+    fetched = np.empty((FETCH, replicates), dtype=counts.dtype)
+    block = 0
+    for begin in range(0, n_rows, FETCH):
+        stop = min(begin + FETCH, n_rows)
+        fetch(code[begin:stop], counts, fetched)
+        for row in range(begin, stop):
+            weight, score = fetched[row - begin], scores[row]
+            is_first, is_last = row == starts[block], row + 1 == starts[block + 1]
+            if is_first and is_last:
+                for r in range(replicates):
+                    w = float(weight[r])
+                    gained = w * score
+                    area[r] += gained * (total[r] - 2.0 * before[r] - w)
+                    end_gain[r] += gained
+                    before[r] += w
+            else:
+                if is_first:
+                    width[:], gain[:] = 0.0, 0.0
+                for r in range(replicates):
+                    w = float(weight[r])
+                    width[r] += w
+                    gain[r] += w * score
+                if is_last:
+                    for r in range(replicates):
+                        area[r] += gain[r] * (total[r] - 2.0 * before[r] - width[r])
+                        end_gain[r] += gain[r]
+                        before[r] += width[r]
+            if is_last:
+                block += 1
     return area / (2.0 * total * total), end_gain / total
 
 
