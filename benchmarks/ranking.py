@@ -331,13 +331,13 @@ def main() -> None:
     parser.add_argument("--peak", choices=["bootstrap", "analytic"], help=argparse.SUPPRESS)
     parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--simulations", type=int, default=1_000)
-    parser.add_argument("--households", type=int, default=2_000)
+    parser.add_argument("--households", type=int, default=1_000)
     options = parser.parse_args()
     if options.peak:
         peak(options.peak, options.rows[0])
     elif options.coverage:
         coverage(options.simulations, options.households)
-        family(options.simulations, 10, options.households)
+        family(options.simulations, 10, options.households // 5)
     else:
         for way in (ours_bootstrap, ours_analytic, causalml_interval):
             way(Table(1_000))  # compiled and imported before the clock

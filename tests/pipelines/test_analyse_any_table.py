@@ -274,7 +274,10 @@ def test_each_arm_is_analysed_against_the_control(arms):
 
 def test_the_tables_hold_the_arms_below_each_other(arms):
     _, result = arms
-    for name in ("leaderboard", "effects", "policy_value", "policy_curve", "checks"):
+    for name in (
+        *("leaderboard", "metric_versions", "effects"),
+        *("policy_value", "policy_curve", "checks"),
+    ):
         stacked = getattr(result, name)
         assert stacked.columns[0] == "arm"
         part = stacked[stacked["arm"] == "letter"].drop(columns="arm").reset_index(drop=True)
@@ -376,7 +379,8 @@ def test_a_store_gets_a_run_with_the_projects_names(plain, store):
     assert tags["money"] == "not stated"
     assert tags["data_version"].startswith("table-")
     names = {one.path for one in client.list_artifacts(run.info.run_id)}
-    assert {"leaderboard.csv", "effects.csv", "policy_curve.csv", "verdict.txt"} <= names
+    assert {"leaderboard.csv", "metric_versions.csv", "effects.csv"} <= names
+    assert {"policy_curve.csv", "verdict.txt"} <= names
     children = [one for one in runs if "mlflow.parentRunId" in one.data.tags]
     assert {one.info.run_name for one in children} >= {"t_learner", "zero", "constant"}
 

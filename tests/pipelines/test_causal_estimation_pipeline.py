@@ -130,3 +130,14 @@ def test_whatever_fits_a_model_waits_for_these_refusals():
     pipeline = PREPARED + causal_estimation.create_pipeline()
     later = pipeline.from_nodes("prepare_trial_data").nodes
     assert {node.name for node in pipeline.nodes} == {node.name for node in later}
+
+
+def test_every_learner_has_three_versions_of_each_figure(strong):
+    table, board = strong.made["metric_versions"], strong.made["leaderboard"].set_index("learner")
+    assert set(table["version"]) == {"naive", "ipw", "dr"}
+    sizes = table.groupby("learner").size()
+    assert set(sizes.index) == set(board.index)
+    assert sizes.eq(3 * len({"auuc", "qini", "autoc", "uplift_at_10", "uplift_at_30"})).all()
+    for row in table[table["version"] == "dr"].itertuples():
+        assert row.estimate == board.loc[row.learner, row.figure]
+        assert row.ci_low == board.loc[row.learner, f"{row.figure}_ci_low"]
