@@ -65,6 +65,7 @@ card: $(INSTALLED) ## measure every estimator where the truth is known (ROOT=fol
 bench: $(INSTALLED) ## measure speed against the alternatives, side by side
 	$(BIN)/python -m benchmarks.trials
 	$(BIN)/python -m benchmarks.simulation
+	$(BIN)/python -m benchmarks.ranking
 	$(BIN)/python -m benchmarks.run
 
 clean: ## remove the environment and every result

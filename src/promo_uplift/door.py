@@ -25,6 +25,7 @@ from promo_uplift.contracts.parameters import Scalar, TableParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.datasets.mlflow_run import log_run
 from promo_uplift.explanation import Explanation
+from promo_uplift.metrics import metric_versions
 from promo_uplift.policy import ScoringModel
 from promo_uplift.reporting.run_record import money_tag, run_record
 from promo_uplift.sources import frame_digest
@@ -35,6 +36,7 @@ TEXT_WIDTH = 96
 EXPERIMENT = "promo_uplift"
 TRACKED_TABLES = (
     "leaderboard",
+    "metric_versions",
     "effects",
     "policy_curve",
     "policy_value",
@@ -80,6 +82,18 @@ class TableResult:
     def leaderboard(self) -> pd.DataFrame:
         """One row per learner: ranking figures with intervals, losses, seconds."""
         return self._in_unit(self.analysis.leaderboard)
+
+    @cached_property
+    def metric_versions(self) -> pd.DataFrame:
+        """Naive, IPW and DR versions of each learner's figures, side by side."""
+        found = self.analysis
+        return metric_versions(
+            data=self.trial.data,
+            nuisances=found.nuisances,
+            rankings={name: one.held_out() for name, one in found.cross_fitted.items()},
+            ranking=found.ranking,
+            uplift_shares=self.parameters.metrics.uplift_shares,
+        )
 
     @property
     def effects(self) -> pd.DataFrame:
@@ -337,6 +351,11 @@ class ArmsResult:
     def leaderboard(self) -> pd.DataFrame:
         """Leaderboards of all arms."""
         return self._stacked("leaderboard")
+
+    @property
+    def metric_versions(self) -> pd.DataFrame:
+        """Versions of the figures of all arms."""
+        return self._stacked("metric_versions")
 
     @property
     def effects(self) -> pd.DataFrame:

@@ -209,6 +209,9 @@ def test_the_leaderboard_holds_every_learner_with_intervals(finished: Finished) 
     assert {"auuc", "qini", "autoc", "uplift_at_10", "uplift_at_20", "uplift_at_30"} <= set(figures)
     assert {"auuc_minus_random", "qini_minus_random"} <= set(figures)
     assert {"auuc_minus_response", "qini_minus_response"} <= set(figures)
+    assert {"auuc_minus_constant", "qini_minus_constant"} <= set(figures)
+    for figure in figures:
+        assert (f"{figure}_sim_low" in board.columns) == ("_minus_" in figure)
     for figure in figures:
         given = board[board[figure].notna()]
         assert given[f"{figure}_ci_low"].le(given[figure] + 1e-9).all(), figure
@@ -390,6 +393,7 @@ def test_the_artifacts_are_the_files_on_disk(
 ) -> None:
     names = [
         "leaderboard.csv",
+        "metric_versions.csv",
         "policy_curve.csv",
         "policy_value.csv",
         "targeting_list.csv",

@@ -18,6 +18,7 @@ TABLES = (
     "05_model_input/trials.parquet",
     "07_model_output/cate_scores.parquet",
     "08_reporting/leaderboard.csv",
+    "08_reporting/metric_versions.csv",
     "08_reporting/policy_curve.csv",
     "08_reporting/policy_value.csv",
     "08_reporting/checks.csv",

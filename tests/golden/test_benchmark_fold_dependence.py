@@ -68,7 +68,7 @@ def simulate(seed, signal):
     arguments = {"fold": fold, "groups": np.arange(ROWS)}
     found = ranking_metrics(
         scores=scores,
-        rankings={"ridge": cate, "random": cate, "response": cate},
+        rankings={"ridge": cate, "random": cate, "response": cate, "constant": cate},
         parameters=METRICS,
         rng=rng,
         **arguments,

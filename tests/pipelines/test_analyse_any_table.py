@@ -296,7 +296,7 @@ def test_each_arm_is_analysed_against_the_control(arms):
 
 def test_the_tables_hold_the_arms_below_each_other(arms):
     _, result = arms
-    tables = ("leaderboard", "effects", "policy_value", "policy_curve", "checks")
+    tables = ("leaderboard", "effects", "policy_value", "policy_curve", "checks", "metric_versions")
     for name in (*tables, "blp", "gates", "clan"):
         stacked = getattr(result, name)
         assert stacked.columns[0] == "arm"

@@ -159,3 +159,14 @@ def test_every_learner_of_effects_is_tested_for_heterogeneity(strong, nothing):
         assert (apart["ci_low"] > 0).all() == differs
         assert (apart["reading"] != "contradicted").all()
         assert len(gates) == 2 * (5 + 1)
+
+
+def test_every_learner_has_three_versions_of_each_figure(strong):
+    table, board = strong.made["metric_versions"], strong.made["leaderboard"].set_index("learner")
+    assert set(table["version"]) == {"naive", "ipw", "dr"}
+    sizes = table.groupby("learner").size()
+    assert set(sizes.index) == set(board.index)
+    assert sizes.eq(3 * len({"auuc", "qini", "autoc", "uplift_at_10", "uplift_at_30"})).all()
+    for row in table[table["version"] == "dr"].itertuples():
+        assert row.estimate == board.loc[row.learner, row.figure]
+        assert row.ci_low == board.loc[row.learner, f"{row.figure}_ci_low"]

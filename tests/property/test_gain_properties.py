@@ -112,7 +112,12 @@ def test_arguments_are_left_as_they_were(world):
     scores, ranking, fold, groups = world
     if len(np.unique(groups)) < 2:
         return
-    rankings = {"random": ranking, "response": -ranking, "model": ranking + 1}
+    rankings = {
+        "random": ranking,
+        "response": -ranking,
+        "model": ranking + 1,
+        "constant": fold * 1.0,
+    }
     before = [values.copy() for values in (scores, ranking, fold, groups)]
     ranking_metrics(
         scores=scores,

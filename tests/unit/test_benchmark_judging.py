@@ -280,7 +280,10 @@ def test_the_oracles_ranking_and_groups_have_no_regret_and_the_true_means(world)
     noise = np.random.default_rng(2).normal(size=len(cate))
     ranking = ranking_metrics(
         scores=cate,
-        rankings={"oracle": cate, "noise": noise, "random": noise, "response": noise},
+        rankings={
+            "oracle": cate,
+            **dict.fromkeys(("noise", "random", "response", "constant"), noise),
+        },
         fold=nuisances.fold,
         groups=question.data.groups,
         parameters=METRICS,

@@ -17,7 +17,8 @@ from promo_uplift.metrics import (
     ranking_metrics,
     uplift_curves,
 )
-from promo_uplift.metrics.ranking import share_label
+from promo_uplift.metrics.bootstrap import household_codes
+from promo_uplift.metrics.gain import share_label
 
 PARAMETERS = MetricParameters(uplift_shares=[0.1, 0.2, 0.3], level=0.95, bootstrap_replicates=100)
 N = 900
@@ -55,7 +56,7 @@ def found(world):
 def test_a_ranking_by_the_truth_beats_both_baselines_and_is_calibrated(found):
     good = found.figures["good"]
     for figure in ("auuc", "qini"):
-        for baseline in ("random", "response"):
+        for baseline in ("random", "response", "constant"):
             assert good[f"{figure}_minus_{baseline}"].ci_low > 0
     slope = good["calibration_slope"]
     assert slope.ci_low < 1.0 < slope.ci_high
@@ -70,7 +71,8 @@ def test_every_interval_holds_its_estimate_and_has_width(found):
                 continue
             if figure == "calibration_slope" and name == "response":
                 continue
-            if figure.endswith((f"minus_{name}", "minus_random") if is_flat else f"minus_{name}"):
+            flat = ("minus_constant", "minus_random") if is_flat else (f"minus_{name}",)
+            if figure.endswith(flat):
                 continue
             assert interval.ci_low < interval.estimate < interval.ci_high, (name, figure)
 
@@ -128,9 +130,15 @@ def test_the_leaderboard_is_sorted_and_names_each_figure_with_its_interval(found
     figures = [
         *("auuc", "qini", "autoc", "uplift_at_10", "uplift_at_20", "uplift_at_30"),
         *("calibration_slope", "auuc_minus_random", "auuc_minus_response"),
-        *("qini_minus_random", "qini_minus_response"),
+        *("auuc_minus_constant", "qini_minus_random"),
+        *("qini_minus_response", "qini_minus_constant"),
     ]
-    expected = [f"{f}{end}" for f in figures for end in ("", "_ci_low", "_ci_high")]
+    interval, at_once = ("", "_ci_low", "_ci_high"), ("_sim_low", "_sim_high")
+    expected = [
+        f"{figure}{end}"
+        for figure in figures
+        for end in interval + (at_once if "_minus_" in figure else ())
+    ]
     ends = ["dr_loss", "r_loss", "seconds", "is_champion", "folds_won"]
     assert list(table.columns) == ["learner", *expected, *ends]
     by_learner = table.set_index("learner")
@@ -145,7 +153,7 @@ def test_the_leaderboard_refuses_a_learner_without_a_loss(found):
         leaderboard(metrics=found, selection=SELECTION, dr_loss=ones, r_loss=some, seconds=ones)
 
 
-@pytest.mark.parametrize("missing", ["random", "response"])
+@pytest.mark.parametrize("missing", ["random", "response", "constant"])
 def test_a_missing_baseline_is_refused_by_name(world, missing):
     rankings = {k: v for k, v in world["rankings"].items() if k != missing}
     with pytest.raises(MetricError, match=rf"missing: \['{missing}'\]"):
@@ -268,3 +276,29 @@ def test_shares_name_their_figure():
 def test_a_clustered_mean_refuses_what_it_cannot_carry():
     with pytest.raises(MetricError, match="1 of 2 are not"):
         clustered_mean(values=np.array([1.0, np.inf]), groups=np.array([1, 2]))
+
+
+@pytest.mark.parametrize("ids", [[5, 5, 9, 7], [-3, -3, 10**15, 0], [2, 2, 4, 3]])
+def test_households_are_coded_in_the_order_of_their_ids(ids):
+    code, n_households = household_codes(np.array(ids))
+    assert (code.tolist(), n_households) == ([0, 0, 2, 1], 3)
+
+
+def test_draws_are_with_replacement_and_favour_nobody():
+    """More households than one block of draws: counts are as independent as drawing makes them."""
+    n, replicates = 2_500, 400
+    draws = household_draws(
+        groups=np.arange(n), replicates=replicates, rng=np.random.default_rng(1)
+    )
+    counts = draws.counts[:, 1:].astype(float)
+    np.testing.assert_array_equal(counts.sum(axis=0), n)
+    # binomial (n, 1 / n): mean 1, variance 1 - 1 / n, P(0) = exp(-1); six standard errors
+    size = n * replicates
+    assert counts.var() == pytest.approx(1.0, abs=6 * np.sqrt(3.0 / size))
+    assert (counts == 0).mean() == pytest.approx(np.exp(-1.0), abs=6 * np.sqrt(0.24 / size))
+    by_household = counts.mean(axis=1)
+    assert by_household.var() * replicates == pytest.approx(1.0, abs=6 * np.sqrt(2.0 / n))
+    half = counts[: n // 2].sum(axis=0)
+    assert half.var() == pytest.approx(n / 4, rel=6 * np.sqrt(2.0 / replicates))
+    neighbours = np.corrcoef(counts[:-1].ravel(), counts[1:].ravel())[0, 1]
+    assert abs(neighbours) < 6 / np.sqrt(size)

@@ -43,6 +43,7 @@ RANKING = SimpleNamespace(
         "zero": {"auuc": interval(4.0), "calibration_slope": interval(float("nan"))},
     },
     ate=interval(8.0),
+    simultaneous={"dr_learner": {"auuc_minus_random": interval(2.0)}},
 )
 TRIAL = {"fold": 0, "number": 0, "state": "COMPLETE", "loss": 1.0, "seconds": 0.1}
 
@@ -91,6 +92,12 @@ def test_the_run_carries_the_champions_figures_with_intervals(name, value):
     metrics = record().metrics
     found = [metrics[f"{name}{suffix}"] for suffix in ("", "_ci_low", "_ci_high")]
     assert found == [value, value - 1, value + 1]
+
+
+def test_the_run_carries_the_intervals_that_hold_for_all_learners_at_once():
+    metrics = record().metrics
+    assert metrics["auuc_minus_random_sim_low"] == 1.0
+    assert metrics["auuc_minus_random_sim_high"] == 3.0
 
 
 def test_the_run_carries_sizes_and_overlap():

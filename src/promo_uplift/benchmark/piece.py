@@ -217,6 +217,7 @@ def _effects_only(*, question: Question, parameters: AnalysisParameters, seed: i
         rankings={
             PLUG_IN: cate,
             "random": np.zeros_like(cate),
+            "constant": np.zeros_like(cate),
             "response": nuisances.held_out().mu0,
         },
         fold=nuisances.fold,

@@ -166,10 +166,11 @@ class EstimationParameters(Parameters):
 
 
 class MetricParameters(Parameters):
-    """Shares, level and bootstrap of the ranking metrics.
+    """Shares, level and intervals of the ranking metrics.
 
-    ``rosetta_replicates`` 0, or more rows than ``rosetta_max_rows``, leaves the Rosetta table
-    without intervals. ``effect_groups`` groups of predicted effect; ``simultaneous_draws`` Gaussian
+    ``interval`` ``auto`` takes the analytic interval from ``analytic_from_rows`` rows of
+    ``analytic_from_households`` households on. ``rosetta_replicates`` 0, or more rows than
+    ``rosetta_max_rows``, leaves the Rosetta table without intervals. ``effect_groups`` groups of predicted effect; ``simultaneous_draws`` Gaussian
     draws behind bands and p-values that hold for several figures at once.
     """
 
@@ -180,6 +181,15 @@ class MetricParameters(Parameters):
     rosetta_max_rows: Count = 20_000
     effect_groups: Annotated[int, Field(ge=2)] = 5
     simultaneous_draws: Annotated[int, Field(ge=1000)] = 10_000
+    interval: Literal["auto", "bootstrap", "analytic"] = "bootstrap"
+    analytic_from_rows: Count = 20_000
+    analytic_from_households: Count = 1_000
+
+    def is_analytic(self, *, n_rows: int, n_households: int) -> bool:
+        """Whether a table of this size gets analytic intervals in place of a bootstrap."""
+        if self.interval != "auto":
+            return self.interval == "analytic"
+        return n_rows >= self.analytic_from_rows and n_households >= self.analytic_from_households
 
 
 class PolicyParameters(Parameters):

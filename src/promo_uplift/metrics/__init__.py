@@ -9,7 +9,12 @@ from promo_uplift.metrics.folds import FoldRows, fold_rows, with_expected_random
 from promo_uplift.metrics.gates import GroupEffects, group_effects, group_members
 from promo_uplift.metrics.heterogeneity import HeterogeneityTest, heterogeneity_test
 from promo_uplift.metrics.leaderboard import leaderboard
-from promo_uplift.metrics.ranking import RANKING_BASELINES, RankingMetrics, ranking_metrics
+from promo_uplift.metrics.ranking import (
+    COMPARED_WITH,
+    RANKING_BASELINES,
+    RankingMetrics,
+    ranking_metrics,
+)
 from promo_uplift.metrics.rosetta import learners_rosetta, rosetta_table
 from promo_uplift.metrics.selection import (
     SELECTED,
@@ -19,8 +24,10 @@ from promo_uplift.metrics.selection import (
     select_champion,
 )
 from promo_uplift.metrics.toc import targeting_operator
+from promo_uplift.metrics.versions import metric_versions
 
 __all__ = [
+    "COMPARED_WITH",
     "RANKING_BASELINES",
     "SELECTED",
     "CostCurve",
@@ -44,6 +51,7 @@ __all__ = [
     "household_draws",
     "leaderboard",
     "learners_rosetta",
+    "metric_versions",
     "one_standard_error_choice",
     "percentile_interval",
     "ranking_metrics",

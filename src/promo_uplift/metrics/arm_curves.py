@@ -13,7 +13,7 @@ import numpy as np
 
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.contracts.results import FloatArray, IntArray
-from promo_uplift.metrics.ranking import share_label
+from promo_uplift.metrics.gain import share_label
 
 PREFIX = "published_"
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray, Interval
+from promo_uplift.metrics import kernels
 
 MIN_HOUSEHOLDS = 2
+#: Ids that span no more than so many times the rows are looked up, others hashed: only speed.
+DENSE_IDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,12 @@ class HouseholdDraws:
     ----------
     code : int64 (n,)
         Position of each row's household in ``counts``.
-    counts : uint16 (H, 1 + B)
+    counts : uint8 (H, 1 + B)
         Column 0 is the sample itself (all 1), the others are the bootstrap replicates.
     """
 
     code: IntArray
-    counts: np.typing.NDArray[np.uint16]
+    counts: kernels.CountArray
 
     @property
     def n_households(self) -> int:
@@ -41,6 +45,10 @@ def household_draws(
     *, groups: IntArray, replicates: int, rng: np.random.Generator
 ) -> HouseholdDraws:
     """Draw households with replacement, ``replicates`` times, as counts per household.
+
+    In two exact steps: how often each block of households is drawn (a multinomial), then which of
+    its households. A household is drawn up to 255 times in a replicate: more has a probability of
+    less than 1 in 255 factorial.
 
     Parameters
     ----------
@@ -60,18 +68,40 @@ def household_draws(
     ----------
     Davison & Hinkley (1997), section 3.8 (cluster bootstrap).
     """
-    households, code = np.unique(groups, return_inverse=True)
-    size = len(households)
-    if size < MIN_HOUSEHOLDS:
+    code, size = household_codes(groups)
+    counts = np.empty((size, 1 + replicates), dtype=np.uint8)
+    n_blocks = -(-size // kernels.DRAW_BLOCK)
+    blocks = np.full(n_blocks, kernels.DRAW_BLOCK)
+    blocks[-1] = size - (n_blocks - 1) * kernels.DRAW_BLOCK
+    drawn = rng.multinomial(size, blocks / size, size=replicates).T
+    seeds = rng.integers(0, 2**64, size=n_blocks, dtype=np.uint64)
+    kernels.scatter(np.ascontiguousarray(drawn, dtype=np.int64), seeds, counts)
+    return HouseholdDraws(code, counts)
+
+
+def household_codes(groups: IntArray) -> tuple[IntArray, int]:
+    """Position of each row's household among the sorted households, and their number.
+
+    Raises
+    ------
+    MetricError
+        If there are fewer than two households.
+    """
+    lowest = int(groups.min())
+    if int(groups.max()) - lowest <= DENSE_IDS * len(groups):
+        is_there = np.zeros(int(groups.max()) - lowest + 1, dtype=np.bool_)
+        is_there[groups - lowest] = True
+        position = np.cumsum(is_there) - 1
+        code, n_households = position[groups - lowest], int(position[-1]) + 1
+    else:
+        code, households = pd.factorize(groups, sort=True)
+        n_households = len(households)
+    if n_households < MIN_HOUSEHOLDS:
         raise MetricError(
             f"`groups` must hold at least {MIN_HOUSEHOLDS} households to be resampled, "
-            f"found {size}."
+            f"found {n_households}."
         )
-    counts = np.ones((size, 1 + replicates), dtype=np.uint16)
-    for replicate in range(replicates):
-        drawn = rng.integers(0, size, size)
-        counts[:, 1 + replicate] = np.bincount(drawn, minlength=size)
-    return HouseholdDraws(code.astype(np.int64), counts)
+    return code.astype(np.int64, copy=False), n_households
 
 
 def percentile_interval(*, values: FloatArray, level: float) -> Interval:

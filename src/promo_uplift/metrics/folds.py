@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.contracts.results import FloatArray, IntArray
@@ -79,12 +80,14 @@ def validate_rankings(
             )
     if groups.shape != fold.shape:
         raise MetricError(f"`groups` must have shape {fold.shape}, got {groups.shape}.")
-    pairs = np.unique(np.column_stack([groups, fold]), axis=0)
-    households, times = np.unique(pairs[:, 0], return_counts=True)
-    if (times > 1).any():
+    code, households = pd.factorize(groups)
+    first = np.empty(len(households), dtype=fold.dtype)
+    first[code[::-1]] = fold[::-1]
+    split = np.unique(code[fold != first[code]])
+    if len(split):
         raise MetricError(
-            f"`fold` must be constant within a household; {int((times > 1).sum())} households lie "
-            f"in several folds, e.g. {households[times > 1][:3].tolist()}."
+            f"`fold` must be constant within a household; {len(split)} households lie "
+            f"in several folds, e.g. {np.sort(households[split])[:3].tolist()}."
         )
 
 

@@ -15,6 +15,17 @@ from promo_uplift.metrics import kernels
 from promo_uplift.metrics.kernels import CountArray
 
 
+def share_label(share: float) -> str:
+    """Return the name of uplift at a share: ``uplift_at_10``, ``uplift_at_2_5``.
+
+    Examples
+    --------
+    >>> share_label(0.025)
+    'uplift_at_2_5'
+    """
+    return "uplift_at_" + f"{100.0 * share:.6g}".replace(".", "_")
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """Bootstrap weights of the rows of one fold: those of their households.
@@ -23,7 +34,7 @@ class Weights:
     ----------
     code : int64 (m,)
         Position of each row's household in ``counts``.
-    counts : uint16 (H, R)
+    counts : uint8 (H, R)
         How often each household occurs in each replicate; column 0 is the sample itself.
     total : float64 (R,)
         Sum of the rows' weights.
@@ -36,7 +47,8 @@ class Weights:
     @classmethod
     def of(cls, *, code: IntArray, counts: CountArray) -> Weights:
         """Weights of rows by the code of their household."""
-        return cls(code, counts, kernels.sums(np.ones((1, len(code))), code, counts)[0])
+        rows = np.bincount(code, minlength=len(counts)).astype(np.int64)
+        return cls(code, counts, kernels.totals(rows, counts))
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Weighted sum of each row of ``values (q, m)`` in each replicate, ``(q, R)``."""
@@ -95,7 +107,7 @@ def rank_rows(*, ranking: FloatArray, weights: Weights) -> RankedRows:
     weights : Weights
         Of the rows.
     """
-    order = np.argsort(-ranking, kind="stable").astype(np.int64)
+    order = np.argsort(-ranking).astype(np.int64, copy=False)
     ordered = ranking[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True]).astype(np.int64)
     ranked = Weights(weights.code[order], weights.counts, weights.total)
@@ -107,12 +119,12 @@ def _arguments(ranked: RankedRows, scores: FloatArray) -> tuple[np.ndarray, ...]
     return ranked.starts, ranked.weights.code, ranked.weights.counts, values
 
 
-def qini(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
-    r"""Area between the gain curve and its chord, :math:`\int_0^1 (Q(q) - q\,Q(1))\,dq`, ``(R,)``.
+def areas(*, ranked: RankedRows, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    r"""Areas under the gain curve, in one pass: AUUC and Qini, USD per household, ``(R,)`` each.
 
-    USD per household. :math:`Q` is linear inside a block, so the integral is exact: a block that
-    spans the shares :math:`[a, b]` counts with :math:`1/2 - (a + b)/2`. The area under the curve
-    is this plus half of :func:`total_gain`.
+    Qini :math:`= \int_0^1 (Q(q) - q\,Q(1))\,dq`, AUUC :math:`= \int_0^1 Q(q)\,dq`. :math:`Q` is
+    linear inside a block, so both are exact: a block that spans the shares :math:`[a, b]` counts
+    with :math:`1/2 - (a + b)/2` in Qini, and AUUC is Qini plus half of :math:`Q(1)`.
 
     Parameters
     ----------
@@ -121,8 +133,8 @@ def qini(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
     scores : float64 (m,)
         Doubly robust scores (or money) of the rows, in their original order.
     """
-    area: FloatArray = kernels.qini(*_arguments(ranked, scores), ranked.weights.divisor)
-    return area
+    qini, end = kernels.areas(*_arguments(ranked, scores), ranked.weights.divisor)
+    return qini + 0.5 * end, qini
 
 
 def autoc(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
@@ -135,7 +147,7 @@ def autoc(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
     Parameters
     ----------
     ranked, scores
-        As in :func:`qini`.
+        As in :func:`areas`.
 
     References
     ----------
@@ -143,11 +155,6 @@ def autoc(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
     """
     area: FloatArray = kernels.autoc(*_arguments(ranked, scores), ranked.weights.divisor)
     return area
-
-
-def total_gain(*, ranked: RankedRows, scores: FloatArray) -> FloatArray:
-    """Gain ``Q(1)`` of targeting all, USD per household, ``(R,)``."""
-    return ranked.weights.means(scores[ranked.order])
 
 
 def gain_curve(*, ranked: RankedRows, scores: FloatArray, shares: FloatArray) -> FloatArray:

@@ -11,10 +11,55 @@ from numba import njit
 
 from promo_uplift.contracts.results import FloatArray, IntArray
 
-CountArray = np.typing.NDArray[np.uint16]
+CountArray = np.typing.NDArray[np.uint8]
+SeedArray = np.typing.NDArray[np.uint64]
+
+#: Households drawn in one go: their counts in all replicates stay in a core's cache.
+DRAW_BLOCK = 1024
+#: Rows whose weights are fetched from memory together.
+FETCH = 64
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
+def scatter(drawn: IntArray, seeds: SeedArray, counts: CountArray) -> None:
+    """Draw households with replacement inside blocks of ``DRAW_BLOCK``, into ``counts (H, 1 + B)``.
+
+    ``drawn (blocks, B)`` says how often each block is drawn in each replicate. A draw is the high
+    half of 32 bits times the block's size, so no household is favoured by more than
+    ``DRAW_BLOCK / 2**32``. The bits come from splitmix64, one stream per block.
+    """
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    for block in range(len(seeds)):
+        inside = counts[block * DRAW_BLOCK : (block + 1) * DRAW_BLOCK]
+        inside[:, 0], inside[:, 1:] = 1, 0
+        state, size = seeds[block], np.uint64(len(inside))
+        for replicate in range(drawn.shape[1]):
+            left = drawn[block, replicate]
+            while left > 0:
+                state += np.uint64(0x9E3779B97F4A7C15)
+                bits = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+                bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+                bits ^= bits >> np.uint64(31)
+                inside[((bits & low) * size) >> half, 1 + replicate] += np.uint8(1)
+                if left > 1:
+                    inside[((bits >> half) * size) >> half, 1 + replicate] += np.uint8(1)
+                left -= 2
+
+
+@njit(cache=True, nogil=True)
+def totals(rows: IntArray, counts: CountArray) -> FloatArray:
+    """Weight of all rows in each replicate, ``(R,)``, from the ``rows (H,)`` of each household."""
+    total = np.zeros(counts.shape[1])
+    for household in range(len(rows)):
+        size = rows[household]
+        if size > 0:
+            weight = counts[household]
+            for replicate in range(len(weight)):
+                total[replicate] += float(size) * weight[replicate]
+    return total
+
+
+@njit(cache=True, nogil=True)
 def sums(values: FloatArray, code: IntArray, counts: CountArray) -> FloatArray:
     """Weighted sum of each row of ``values (q, m)`` in each replicate, ``(q, R)``."""
     n_values, n_rows = values.shape
@@ -28,7 +73,7 @@ def sums(values: FloatArray, code: IntArray, counts: CountArray) -> FloatArray:
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sum_block(
     first: int,
     end: int,
@@ -48,31 +93,59 @@ def sum_block(
             gain[r] += w * score
 
 
-@njit(cache=True)
-def qini(
+@njit(cache=True, nogil=True)
+def fetch(code: IntArray, counts: CountArray, fetched: CountArray) -> None:
+    """Copy the weights of some rows into ``fetched``, one after the other."""
+    for row in range(len(code)):
+        weight, ahead = counts[code[row]], fetched[row]
+        for r in range(len(weight)):
+            ahead[r] = weight[r]
+
+
+@njit(cache=True, nogil=True)
+def areas(
     starts: IntArray, code: IntArray, counts: CountArray, scores: FloatArray, total: FloatArray
-) -> FloatArray:
-    """Area between the gain curve and its chord in each replicate, ``(R,)``."""
-    replicates = counts.shape[1]
+) -> tuple[FloatArray, FloatArray]:
+    """Area between the gain curve and its chord, and its end, in each replicate, ``(R,)`` each.
+
+    Weights are fetched ``FETCH`` rows ahead of the sums, so that waits for memory overlap.
+    """
+    replicates, n_rows = counts.shape[1], len(code)
     before, width = np.zeros(replicates), np.zeros(replicates)
-    gain, area = np.zeros(replicates), np.zeros(replicates)
-    for block in range(len(starts) - 1):
-        first, end = starts[block], starts[block + 1]
-        if end - first == 1:
-            weight, score = counts[code[first]], scores[first]
-            for r in range(replicates):
-                w = float(weight[r])
-                area[r] += w * score * (total[r] - 2.0 * before[r] - w)
-                before[r] += w
-            continue
-        sum_block(first, end, code, counts, scores, width, gain)
-        for r in range(replicates):
-            area[r] += gain[r] * (total[r] - 2.0 * before[r] - width[r])
-            before[r] += width[r]
-    return area / (2.0 * total * total)
+    gain, area, end_gain = np.zeros(replicates), np.zeros(replicates), np.zeros(replicates)
+    fetched = np.empty((FETCH, replicates), dtype=counts.dtype)
+    block = 0
+    for begin in range(0, n_rows, FETCH):
+        stop = min(begin + FETCH, n_rows)
+        fetch(code[begin:stop], counts, fetched)
+        for row in range(begin, stop):
+            weight, score = fetched[row - begin], scores[row]
+            is_first, is_last = row == starts[block], row + 1 == starts[block + 1]
+            if is_first and is_last:
+                for r in range(replicates):
+                    w = float(weight[r])
+                    gained = w * score
+                    area[r] += gained * (total[r] - 2.0 * before[r] - w)
+                    end_gain[r] += gained
+                    before[r] += w
+            else:
+                if is_first:
+                    width[:], gain[:] = 0.0, 0.0
+                for r in range(replicates):
+                    w = float(weight[r])
+                    width[r] += w
+                    gain[r] += w * score
+                if is_last:
+                    for r in range(replicates):
+                        area[r] += gain[r] * (total[r] - 2.0 * before[r] - width[r])
+                        end_gain[r] += gain[r]
+                        before[r] += width[r]
+            if is_last:
+                block += 1
+    return area / (2.0 * total * total), end_gain / total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def autoc(
     starts: IntArray, code: IntArray, counts: CountArray, scores: FloatArray, total: FloatArray
 ) -> FloatArray:
@@ -96,7 +169,7 @@ def autoc(
     return area / total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def curve(
     starts: IntArray,
     code: IntArray,

@@ -35,7 +35,8 @@ def leaderboard(
     Returns
     -------
     DataFrame
-        ``learner``, each figure followed by its ``_ci_low`` and ``_ci_high``, ``dr_loss``,
+        ``learner``, each figure followed by its ``_ci_low`` and ``_ci_high`` (a paired difference
+        also by ``_sim_low`` and ``_sim_high``, which hold for all learners at once), ``dr_loss``,
         ``r_loss``, ``seconds``, ``is_champion``, ``folds_won`` (folds for which the others chose
         it; missing for those that did not compete).
 
@@ -57,6 +58,10 @@ def leaderboard(
             row[figure] = interval.estimate
             row[f"{figure}_ci_low"] = interval.ci_low
             row[f"{figure}_ci_high"] = interval.ci_high
+            at_once = metrics.simultaneous.get(learner, {}).get(figure)
+            if at_once is not None:
+                row[f"{figure}_sim_low"] = at_once.ci_low
+                row[f"{figure}_sim_high"] = at_once.ci_high
         row |= {
             "dr_loss": dr_loss[learner],
             "r_loss": r_loss[learner],

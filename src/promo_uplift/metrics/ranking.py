@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.stats import norm
 
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
-from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
+from promo_uplift.metrics.bootstrap import household_codes, household_draws, percentile_interval
 from promo_uplift.metrics.calibration import calibration_slope
 from promo_uplift.metrics.fold_dependence import (
     AUUC_FACTOR,
@@ -26,11 +27,24 @@ from promo_uplift.metrics.folds import (
     validate_rankings,
     with_expected_random,
 )
-from promo_uplift.metrics.gain import autoc, gain_curve, qini, rank_rows, total_gain
+from promo_uplift.metrics.gain import areas, autoc, gain_curve, rank_rows, share_label
+from promo_uplift.metrics.influence import (
+    Influence,
+    clustered_se,
+    ranking_influence,
+    slope_influence,
+)
+from promo_uplift.metrics.simultaneous import (
+    critical_value_of_draws,
+    max_t_quantile,
+)
 
-#: Rankings without a claim on an effect's size: every learner is compared with both, and their
-#: own calibration slope is undefined.
+#: Rankings without a claim on an effect's size: their own calibration slope is undefined.
 RANKING_BASELINES = ("random", "response")
+#: What every learner's areas are compared with, in pairs. ``constant`` is one effect for all, so
+#: that its areas are those of ``random``: what is gained over it is the value of modelling.
+COMPARED_WITH = (*RANKING_BASELINES, "constant")
+AREAS = ("auuc", "qini")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +55,19 @@ class RankingMetrics:
     ----------
     figures : dict of dict of Interval
         ``figures[learner][name]``; names are ``auuc``, ``qini``, ``autoc``, ``uplift_at_<percent>``
-        (USD per household), ``calibration_slope``, and ``auuc_minus_random``,
-        ``auuc_minus_response``, ``qini_minus_random``, ``qini_minus_response`` (paired).
+        (USD per household), ``calibration_slope``, and the paired differences
+        ``<auuc or qini>_minus_<random, response or constant>``.
     ate : Interval
         Mean score: effect of mailing everybody, USD per household.
     n_rows, n_households, replicates : int
-        Size of the evaluation and of the bootstrap.
+        Size of the evaluation and of the bootstrap; no replicates where intervals are analytic.
     level : float
         Confidence level of every interval.
+    simultaneous : dict of dict of Interval
+        ``simultaneous[learner][difference]``: intervals of the paired differences that hold for
+        all learners and all that they are compared with at once.
+    method : str
+        ``bootstrap`` or ``analytic``: where the intervals come from.
     """
 
     figures: dict[str, dict[str, Interval]]
@@ -57,17 +76,8 @@ class RankingMetrics:
     n_households: int
     replicates: int
     level: float
-
-
-def share_label(share: float) -> str:
-    """Return the name of uplift at a share: ``uplift_at_10``, ``uplift_at_2_5``.
-
-    Examples
-    --------
-    >>> share_label(0.025)
-    'uplift_at_2_5'
-    """
-    return "uplift_at_" + f"{100.0 * share:.6g}".replace(".", "_")
+    simultaneous: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    method: str = "bootstrap"
 
 
 def ranking_metrics(
@@ -79,7 +89,7 @@ def ranking_metrics(
     parameters: MetricParameters,
     rng: np.random.Generator,
 ) -> RankingMetrics:
-    r"""Ranking figures of each learner, USD per household, with household-bootstrap intervals.
+    r"""Ranking figures of each learner, USD per household, with intervals by household.
 
     With rows ranked **within** each held-out fold, highest first, :math:`Q(q)` is the mean score
     of the top :math:`q` per household of the whole fold. AUUC :math:`= \int Q`, Qini
@@ -91,15 +101,17 @@ def ranking_metrics(
     scores : float64 (n,)
         Doubly robust scores of held-out nuisances, USD per household.
     rankings : mapping of str to float64 (n,)
-        Held-out predicted effect (or ranking score) of each learner; must hold ``random`` and
-        ``response``. ``random`` is judged by its exact expectation over all orders (AUUC half of
-        the ATE, Qini 0), not by the one order that it happened to draw.
+        Held-out predicted effect (or ranking score) of each learner; must hold ``random``,
+        ``response`` and ``constant``. ``random`` is judged by its exact expectation over all
+        orders (AUUC half of the ATE, Qini 0), not by the one order that it happened to draw.
     fold, groups : int64 (n,)
         Fold and household of each row.
     parameters : MetricParameters
-        Shares, level, replicates.
+        Shares, level, replicates, and whether intervals come from a household bootstrap or from
+        influence functions (:mod:`promo_uplift.metrics.influence`).
     rng : Generator
-        Draws the households once, for all learners: differences are paired.
+        Draws the households once, for all learners: differences are paired. Of an analytic
+        interval it draws the simultaneous critical value only.
 
     Raises
     ------
@@ -110,7 +122,7 @@ def ranking_metrics(
     Notes
     -----
     Scope: valid for observational data as far as the nuisances are; the interval is conditional on
-    nuisances and predictions, which the bootstrap does not fit again. Folds learn from each other,
+    nuisances and predictions, which are not fitted again. Folds learn from each other,
     so the intervals of rankings are widened: :mod:`promo_uplift.metrics.fold_dependence`.
 
     References
@@ -119,15 +131,38 @@ def ranking_metrics(
     Yadlowsky et al. (2025), JASA 120(549), arXiv:2111.07966.
     """
     validate_rankings(scores=scores, rankings=rankings, fold=fold, groups=groups)
-    missing = [name for name in RANKING_BASELINES if name not in rankings]
+    missing = [name for name in COMPARED_WITH if name not in rankings]
     if missing:
         raise MetricError(
-            f"`rankings` must hold the baselines {list(RANKING_BASELINES)}; missing: {missing}. "
+            f"`rankings` must hold the baselines {list(COMPARED_WITH)}; missing: {missing}. "
             f"Found {sorted(rankings)}. Add them to the learners."
         )
-    rankings = with_expected_random(rankings)
+    _, n_households = household_codes(groups)
+    is_analytic = parameters.is_analytic(n_rows=len(scores), n_households=n_households)
+    judge = _by_influence if is_analytic else _by_bootstrap
+    return judge(
+        scores=scores,
+        rankings=with_expected_random(rankings),
+        fold=fold,
+        groups=groups,
+        parameters=parameters,
+        rng=rng,
+    )
+
+
+def _by_bootstrap(
+    *,
+    scores: FloatArray,
+    rankings: Mapping[str, FloatArray],
+    fold: IntArray,
+    groups: IntArray,
+    parameters: MetricParameters,
+    rng: np.random.Generator,
+) -> RankingMetrics:
     draws = household_draws(groups=groups, replicates=parameters.bootstrap_replicates, rng=rng)
     folds = fold_rows(fold=fold, draws=draws)
+    level = parameters.level
+    factors = dependence_factors(uplift_shares=parameters.uplift_shares)
     values = {
         name: ranking_replicates(
             scores=scores, ranking=ranking, folds=folds, uplift_shares=parameters.uplift_shares
@@ -140,55 +175,139 @@ def ranking_metrics(
             if name in RANKING_BASELINES
             else calibration_slope(scores=scores, cate=ranking, folds=folds)
         )
-    for name in rankings:
-        for figure in ("auuc", "qini"):
-            for baseline in RANKING_BASELINES:
-                values[name][f"{figure}_minus_{baseline}"] = (
-                    values[name][figure] - values[baseline][figure]
-                )
-    mean = sum(_part_mean(scores, part) for part in folds)
-    level = parameters.level
-    factors = _fold_dependence(uplift_shares=parameters.uplift_shares)
-    ranks = {
-        name: any(np.ptp(ranking[part.rows]) > 0.0 for part in folds)
+    figures = {
+        name: {
+            figure: percentile_interval(
+                values=widened(values=replicates, factor=factors[figure])
+                if learned_something(ranking=ranking, fold=fold)
+                else replicates,
+                level=level,
+            )
+            for figure, replicates in values[name].items()
+        }
         for name, ranking in rankings.items()
     }
+    differences = {
+        (name, f"{area}_minus_{baseline}"): values[name][area] - values[baseline][area]
+        for name in rankings
+        for area in AREAS
+        for baseline in COMPARED_WITH
+    }
+    simultaneous: dict[str, dict[str, Interval]] = {name: {} for name in rankings}
+    critical = critical_value_of_draws(replicates=np.stack(list(differences.values())), level=level)
+    for (name, figure), replicates in differences.items():
+        moved = widened(values=replicates, factor=QINI_FACTOR)
+        figures[name][figure] = percentile_interval(values=moved, level=level)
+        half = critical * float(moved[1:].std(ddof=1))
+        simultaneous[name][figure] = _around(float(replicates[0]), half)
+    mean = np.asarray(sum(_part_mean(scores, part) for part in folds))
     return RankingMetrics(
-        figures={
-            name: {
-                figure: percentile_interval(
-                    values=widened(values=replicates, factor=factors[figure])
-                    if ranks[name] or "_minus_" in figure
-                    else replicates,
-                    level=level,
-                )
-                for figure, replicates in by_figure.items()
-            }
-            for name, by_figure in values.items()
-        },
-        ate=percentile_interval(values=np.asarray(mean), level=level),
+        figures=figures,
+        ate=percentile_interval(values=mean, level=level),
         n_rows=len(scores),
         n_households=draws.n_households,
         replicates=parameters.bootstrap_replicates,
         level=level,
+        simultaneous=simultaneous,
+        method="bootstrap",
     )
 
 
-def _fold_dependence(*, uplift_shares: Sequence[float]) -> dict[str, float]:
-    """Widening of each figure's interval; a ranking that ties everybody learned nothing."""
+def _by_influence(
+    *,
+    scores: FloatArray,
+    rankings: Mapping[str, FloatArray],
+    fold: IntArray,
+    groups: IntArray,
+    parameters: MetricParameters,
+    rng: np.random.Generator,
+) -> RankingMetrics:
+    code, n_households = household_codes(groups)
+    level, n = parameters.level, len(scores)
+    multiple = float(norm.ppf(0.5 + level / 2.0))
+    factors = dependence_factors(uplift_shares=parameters.uplift_shares)
+
+    def sums(influence: Influence) -> FloatArray:
+        return influence.by_household(code=code, n_households=n_households)
+
+    figures: dict[str, dict[str, Interval]] = {}
+    area_sums: dict[str, FloatArray] = {}
+    for name, ranking in rankings.items():
+        found = ranking_influence(
+            scores=scores, ranking=ranking, fold=fold, uplift_shares=parameters.uplift_shares
+        )
+        area_sums[name] = sums(found["qini"])
+        if name not in RANKING_BASELINES:
+            found["calibration_slope"] = slope_influence(scores=scores, cate=ranking, fold=fold)
+        learned = learned_something(ranking=ranking, fold=fold)
+        figures[name] = {
+            figure: _around(
+                influence.estimate,
+                multiple
+                * (factors[figure] if learned else 1.0)
+                * clustered_se(sums=sums(influence), n_rows=n),
+            )
+            for figure, influence in found.items()
+        }
+        if name in RANKING_BASELINES:
+            figures[name]["calibration_slope"] = Interval(*[float("nan")] * 3)
+    # Q(1) of the same scores cancels, so a difference of AUUC is a difference of Qini
+    differences = {
+        (name, baseline): area_sums[name] - area_sums[baseline]
+        for name in rankings
+        for baseline in COMPARED_WITH
+    }
+    stacked = np.stack(list(differences.values()))
+    critical = max_t_quantile(
+        covariance=stacked @ stacked.T,
+        level=level,
+        draws=parameters.simultaneous_draws,
+        rng=rng,
+    )
+    simultaneous: dict[str, dict[str, Interval]] = {name: {} for name in rankings}
+    errors = {
+        pair: QINI_FACTOR * clustered_se(sums=difference, n_rows=n)
+        for pair, difference in differences.items()
+    }
+    for area in AREAS:
+        for (name, baseline), se in errors.items():
+            gained = figures[name][area].estimate - figures[baseline][area].estimate
+            figures[name][f"{area}_minus_{baseline}"] = _around(gained, multiple * se)
+            simultaneous[name][f"{area}_minus_{baseline}"] = _around(gained, critical * se)
+    ate = float(scores.mean())
+    return RankingMetrics(
+        figures=figures,
+        ate=_around(
+            ate, multiple * clustered_se(sums=sums(Influence(ate, scores - ate)), n_rows=n)
+        ),
+        n_rows=n,
+        n_households=n_households,
+        replicates=0,
+        level=level,
+        simultaneous=simultaneous,
+        method="analytic",
+    )
+
+
+def _around(estimate: float, half: float) -> Interval:
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def learned_something(*, ranking: FloatArray, fold: IntArray) -> bool:
+    """Whether a ranking tells any two rows of a fold apart; one that does not learned nothing."""
+    return any(np.ptp(ranking[fold == number]) > 0.0 for number in np.unique(fold))
+
+
+def dependence_factors(*, uplift_shares: Sequence[float]) -> dict[str, float]:
+    """Widening of each figure's standard error; of a ranking that learned something."""
     factors = {
         "auuc": AUUC_FACTOR,
         "qini": QINI_FACTOR,
         "autoc": autoc_factor(),
         "calibration_slope": SLOPE_FACTOR,
     }
-    factors |= {
-        share_label(share): group_factor(low=1.0 - share, high=1.0) for share in uplift_shares
-    }
     return factors | {
-        f"{figure}_minus_{baseline}": QINI_FACTOR
-        for figure in ("auuc", "qini")
-        for baseline in RANKING_BASELINES
+        share_label(share): group_factor(low=1.0 - share, high=1.0) for share in uplift_shares
     }
 
 
@@ -214,10 +333,9 @@ def ranking_replicates(
     for part in folds:
         gamma = scores[part.rows]
         ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
-        area = qini(ranked=ranked, scores=gamma)
-        half = 0.5 * total_gain(ranked=ranked, scores=gamma)
-        sums["auuc"] += part.part * (area + half)
-        sums["qini"] += part.part * area
+        auuc, qini = areas(ranked=ranked, scores=gamma)
+        sums["auuc"] += part.part * auuc
+        sums["qini"] += part.part * qini
         sums["autoc"] += part.part * autoc(ranked=ranked, scores=gamma)
         curve = gain_curve(ranked=ranked, scores=gamma, shares=shares)
         for share, gain in zip(shares, curve, strict=True):

@@ -27,7 +27,7 @@ from promo_uplift.metrics.fold_dependence import (
     widened,
 )
 from promo_uplift.metrics.folds import FoldRows, fold_rows, validate_rankings, with_expected_random
-from promo_uplift.metrics.gain import autoc, gain_at, qini, rank_rows, total_gain
+from promo_uplift.metrics.gain import areas, autoc, gain_at, rank_rows
 
 Figure = Literal["qini", "auuc", "autoc", "uplift_at_k"]
 Needs = Literal["arms", "binary", "scores", "propensity"]
@@ -475,10 +475,8 @@ def _own_values(
         return gain_at(ranked=ranked, scores=scores, share=definition.share) / definition.share
     if definition.figure == "autoc":
         return autoc(ranked=ranked, scores=scores)
-    area = qini(ranked=ranked, scores=scores)
-    if definition.figure == "qini":
-        return area
-    return area + 0.5 * total_gain(ranked=ranked, scores=scores)
+    auuc, qini = areas(ranked=ranked, scores=scores)
+    return qini if definition.figure == "qini" else auuc
 
 
 def _published_values(

@@ -106,6 +106,8 @@ def figures_of(
     metrics: dict[str, float] = {}
     for name, interval in ranking.figures[learner].items():
         metrics |= with_interval(name, interval)
+    for name, interval in ranking.simultaneous.get(learner, {}).items():
+        metrics |= {f"{name}_sim_low": interval.ci_low, f"{name}_sim_high": interval.ci_high}
     metrics |= with_interval("ate", ranking.ate)
     if is_money_stated:
         metrics |= with_interval("roi_optimal_share", evaluation.roi_optimal_share)

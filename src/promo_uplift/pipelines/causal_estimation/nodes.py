@@ -19,7 +19,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.effects import PlaceboEffect, reliability_table
-from promo_uplift.metrics import RankingMetrics, Selection
+from promo_uplift.metrics import RankingMetrics, Selection, metric_versions
 
 
 def _shows_progress(tuning: TuningParameters) -> bool:
@@ -128,6 +128,23 @@ def find_heterogeneity(
         for table in (found.blp, found.gates)
     )
     return found, blp, gates
+
+
+def compare_metric_versions(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    ranking: RankingMetrics,
+    metrics: MetricParameters,
+) -> pd.DataFrame:
+    """Naive, IPW and DR versions of each learner's figures, side by side."""
+    return metric_versions(
+        data=data,
+        nuisances=nuisances,
+        rankings={name: fitted.held_out() for name, fitted in cross_fitted.items()},
+        ranking=ranking,
+        uplift_shares=metrics.uplift_shares,
+    )
 
 
 def estimate_effects(

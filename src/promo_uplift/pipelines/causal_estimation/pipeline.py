@@ -76,6 +76,12 @@ def create_pipeline() -> Pipeline:
                 name="find_heterogeneity",
             ),
             Node(
+                nodes.compare_metric_versions,
+                inputs=["trial_data", "nuisances", "cross_fitted", "ranking", "params:metrics"],
+                outputs="metric_versions",
+                name="compare_metric_versions",
+            ),
+            Node(
                 nodes.estimate_effects,
                 inputs=[
                     "trial_data",
