@@ -47,14 +47,34 @@ SMALL_TREND = {
     "trend_tolerance": 0.0001,
 }
 
+SMALL_UPLIFT_FOREST = {
+    "n_estimators": 8,
+    "tuning_n_estimators": 4,
+    "max_depth": 3,
+    "min_samples_leaf": 20,
+    "min_samples_treatment": 10,
+    "max_features": 1.0,
+}
+SMALL_REGULARISED = SMALL_TREES | {"shrinkage": 0.3, "winsor_share": 0.02}
+
 # Estimators whose formula changes sign with the arms; the others rank, or know no arms.
-SYMMETRIC = tuple(name for name, spec in LEARNERS.items() if spec.role != "ranking_only")
+SYMMETRIC = tuple(
+    name
+    for name, spec in LEARNERS.items()
+    if spec.role != "ranking_only" and name != "uplift_forest"  # causalml draws arm by arm
+)
 
 
 def small_choice(name):
     fields = set(LEARNERS[name].parameters.model_fields)
     if "max_samples" in fields:
         return SMALL_FOREST
+    if "min_samples_treatment" in fields:
+        return SMALL_UPLIFT_FOREST
+    if "ridge" in fields:
+        return {"ridge": 0.1}
+    if "winsor_share" in fields:
+        return SMALL_REGULARISED
     if "trend_folds" in fields:
         return SMALL_TREES | SMALL_TREND
     return SMALL_TREES if fields else {}

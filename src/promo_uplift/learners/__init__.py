@@ -5,7 +5,17 @@ from promo_uplift.learners.registry import (
     LearnerSpec,
     build_learner,
     check_learners,
+    check_some_can_run,
     learner_spec,
+    left_out_learners,
 )
 
-__all__ = ["LEARNERS", "LearnerSpec", "build_learner", "check_learners", "learner_spec"]
+__all__ = [
+    "LEARNERS",
+    "LearnerSpec",
+    "build_learner",
+    "check_learners",
+    "check_some_can_run",
+    "learner_spec",
+    "left_out_learners",
+]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
+from promo_uplift.learners.regularised import (
+    RegularisedTreesParameters,
+    constant_effect,
+    shrunk,
+    winsorised,
+)
 from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 
@@ -20,8 +25,11 @@ class XLearner(BaseLearner):
         \hat\tau(x) = \hat e(x) \, \hat\tau_0(x) + (1 - \hat e(x)) \, \hat\tau_1(x)
 
     ``mu0`` and ``mu1`` are the shared out-of-fold nuisances; the weight ``e`` is a propensity
-    model of its own on household covariates, since it must predict for new households. Scope:
-    observational or randomised; strong where the arms differ much in size.
+    model of its own on household covariates, since it must predict for new households.
+    ``winsor_share`` moves the tails of each arm's imputed effects (``n_winsorised_`` counts the
+    rows of both); ``shrinkage`` mixes in the constant effect: see
+    :class:`promo_uplift.learners.regularised.RegularisedTreesParameters`. Scope: observational or
+    randomised; strong where the arms differ much in size.
 
     References
     ----------
@@ -29,7 +37,7 @@ class XLearner(BaseLearner):
     doi:10.1073/pnas.1804597116.
     """
 
-    def __init__(self, parameters: LightGBMParameters) -> None:
+    def __init__(self, parameters: RegularisedTreesParameters) -> None:
         self.parameters = parameters
 
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
@@ -39,15 +47,21 @@ class XLearner(BaseLearner):
         imputed = np.where(
             mailed, training.outcome - nuisances.mu0, nuisances.mu1 - training.outcome
         )
+        self.constant_ = constant_effect(training=training)
+        targets = [
+            winsorised(target=imputed[rows], share=self.parameters.winsor_share)
+            for rows in (~mailed, mailed)
+        ]
+        self.n_winsorised_ = sum(n_moved for _, n_moved in targets)
         self._effect_models = tuple(
             fit_boosted_trees(
                 features=training.features[rows],
-                target=imputed[rows],
+                target=target,
                 objective="regression",
                 parameters=self.parameters,
                 seed=seed,
             )
-            for rows in (~mailed, mailed)
+            for rows, (target, _) in zip((~mailed, mailed), targets, strict=True)
         )
         self._propensity_model = fit_boosted_trees(
             features=training.features,
@@ -62,4 +76,8 @@ class XLearner(BaseLearner):
             model.predict(features=features) for model in self._effect_models
         )
         propensity = self._propensity_model.predict(features=features)
-        return propensity * of_not_mailed + (1.0 - propensity) * of_mailed
+        return shrunk(
+            cate=propensity * of_not_mailed + (1.0 - propensity) * of_mailed,
+            constant=self.constant_,
+            shrinkage=self.parameters.shrinkage,
+        )
