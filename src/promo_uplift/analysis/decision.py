@@ -104,7 +104,8 @@ def value_policies(
         name: loss_terms(loss=estimation.selection_loss, cate=cate, data=data, nuisances=nuisances)
         for name, cate in effects.items()
     }
-    competitions = [estimation.candidates, *([name] for name in effects)]
+    competing = [name for name in estimation.candidates if name in effects]  # none was left out
+    competitions = [competing, *([name] for name in effects)]
     evaluation, *alone = run_in_order(
         work=evaluate_policy,
         arguments=[

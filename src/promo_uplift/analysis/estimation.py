@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,11 @@ from promo_uplift.effects import (
     no_placebo,
     placebo_effect,
 )
-from promo_uplift.learners.registry import learner_spec
+from promo_uplift.learners.registry import (
+    check_some_can_run,
+    learner_spec,
+    left_out_learners,
+)
 from promo_uplift.metrics import RankingMetrics, leaderboard, ranking_metrics
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
@@ -92,6 +96,9 @@ def cross_fit_learners(
 ) -> dict[str, CrossFittedCate]:
     """Tune, fit and predict every configured learner for each held-out fold.
 
+    A learner that cannot run here, or that says that it refuses such data, is left out;
+    :func:`rank_learners` gives it a row with the reason.
+
     Parameters
     ----------
     data, nuisances
@@ -101,7 +108,14 @@ def cross_fit_learners(
     seed : int
     progress : bool
         Whether to show bars on stderr.
+
+    Raises
+    ------
+    LearnerError
+        If no candidate is left, or not every baseline.
     """
+    left_out = left_out_learners(names=estimation.learners, data=data)
+    check_some_can_run(candidates=estimation.candidates, left_out=left_out)
     return {
         name: cross_fit_learner(
             name=name,
@@ -124,6 +138,7 @@ def cross_fit_learners(
             progress=progress,
         )
         for name, parameters in estimation.learners.items()
+        if name not in left_out
     }
 
 
@@ -134,8 +149,17 @@ def rank_learners(
     cross_fitted: Mapping[str, CrossFittedCate],
     metrics: MetricParameters,
     seed: int,
+    configured: Iterable[str] = (),
 ) -> tuple[RankingMetrics, pd.DataFrame]:
     """Judge every learner's ranking on held-out folds, with paired intervals.
+
+    Parameters
+    ----------
+    data, nuisances, cross_fitted, metrics, seed
+        Rows, their nuisances, every learner's effects, shares and level.
+    configured : iterable of str
+        Names of the learners that were asked for; those that were left out get a row of the
+        leaderboard that says why.
 
     Returns
     -------
@@ -168,6 +192,7 @@ def rank_learners(
         dr_loss=losses["dr_loss"],
         r_loss=losses["r_loss"],
         seconds={name: fitted.seconds for name, fitted in cross_fitted.items()},
+        left_out=left_out_learners(names=configured, data=data),
     )
     return ranking, table
 

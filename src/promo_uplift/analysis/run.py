@@ -145,6 +145,7 @@ def analyse_trials(
         cross_fitted=cross_fitted,
         metrics=parameters.metrics,
         seed=seed,
+        configured=estimation.learners,
     )
     effects = average_effects(
         data=data, nuisances=nuisances, metrics=parameters.metrics, checks=parameters.checks

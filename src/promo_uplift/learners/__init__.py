@@ -8,6 +8,7 @@ from promo_uplift.learners.registry import (
     check_some_can_run,
     learner_spec,
     left_out_learners,
+    refuse_left_out,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "check_some_can_run",
     "learner_spec",
     "left_out_learners",
+    "refuse_left_out",
 ]

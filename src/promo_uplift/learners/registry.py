@@ -370,6 +370,22 @@ def left_out_learners(*, names: Iterable[str], data: TrialData) -> dict[str, str
     return reasons
 
 
+def refuse_left_out(*, left_out: Mapping[str, str]) -> None:
+    """Refuse learners that somebody named and that cannot run.
+
+    Raises
+    ------
+    LearnerError
+        With each reason, where there is any.
+    """
+    if left_out:
+        why = " ".join(f"`{name}`: {reason}" for name, reason in left_out.items())
+        raise LearnerError(
+            f"`learners` must name learners that can run here. {why} "
+            "Name others, or install what is missing."
+        )
+
+
 def check_some_can_run(*, candidates: Sequence[str], left_out: Mapping[str, str]) -> None:
     """Refuse where no candidate, or not every baseline, can run.
 

@@ -16,6 +16,7 @@ def leaderboard(
     dr_loss: Mapping[str, float],
     r_loss: Mapping[str, float],
     seconds: Mapping[str, float],
+    left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Table of learners, best AUUC first.
 
@@ -27,12 +28,15 @@ def leaderboard(
         Held-out orthogonal losses, USD squared; lower is better.
     seconds : mapping of str to float
         Wall time of tuning, fitting and predicting.
+    left_out : mapping of str to str, optional
+        Learners that could not run, and why.
 
     Returns
     -------
     DataFrame
         ``learner``, each figure followed by its ``_ci_low`` and ``_ci_high``, ``dr_loss``,
-        ``r_loss``, ``seconds``.
+        ``r_loss``, ``seconds``, and ``note``: empty, or why the learner was left out. Such a
+        learner stands last and has no figures.
 
     Raises
     ------
@@ -54,7 +58,9 @@ def leaderboard(
             "dr_loss": dr_loss[learner],
             "r_loss": r_loss[learner],
             "seconds": seconds[learner],
+            "note": "",
         }
         rows.append(row)
+    rows += [{"learner": learner, "note": why} for learner, why in (left_out or {}).items()]
     table = pd.DataFrame(rows)
     return table.sort_values("auuc", ascending=False, kind="stable").reset_index(drop=True)

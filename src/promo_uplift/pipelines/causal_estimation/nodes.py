@@ -69,12 +69,18 @@ def rank_learners(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
+    estimation: EstimationParameters,
     metrics: MetricParameters,
     seed: int,
 ) -> tuple[RankingMetrics, pd.DataFrame]:
     """Judge every learner's ranking on held-out folds, with paired intervals."""
     return analysis.rank_learners(
-        data=data, nuisances=nuisances, cross_fitted=cross_fitted, metrics=metrics, seed=seed
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        metrics=metrics,
+        seed=seed,
+        configured=estimation.learners,
     )
 
 

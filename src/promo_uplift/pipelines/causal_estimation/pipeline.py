@@ -38,7 +38,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.rank_learners,
-                inputs=["trial_data", "nuisances", "cross_fitted", "params:metrics", "params:seed"],
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "params:estimation",
+                    "params:metrics",
+                    "params:seed",
+                ],
                 outputs=["ranking", "leaderboard"],
                 name="rank_learners",
             ),
