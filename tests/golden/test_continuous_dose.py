@@ -1,4 +1,4 @@
-"""A continuous dose with a known effect per unit is recovered, or refused, as each learner states."""
+"""A continuous dose of known effect per unit is recovered, or refused, as each learner states."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def rmse(name, seed):
 
 
 def test_four_learners_take_a_dose():
-    assert TAKES_DOSE == list(BOUNDS)
+    assert list(BOUNDS) == TAKES_DOSE
 
 
 @pytest.mark.parametrize("name", TAKES_DOSE)

@@ -13,7 +13,7 @@ from lightgbm import LGBMRegressor
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from promo_uplift.contracts.results import NuisanceValues
-from promo_uplift.learners import build_learner
+from promo_uplift.learners import build_learner, learner_spec
 from promo_uplift.learners.base import model_seed
 from promo_uplift.learners.regularised import winsorised
 
@@ -162,9 +162,7 @@ def test_r_learner_is_causalmls_on_the_same_nuisances():
     data = world()
     with_mean = data["covariates"].assign(mean=data["nuisances"].outcome_mean)
     data["covariates"] = with_mean  # causalml gives one table to both of its models
-    theirs = BaseRRegressor(
-        outcome_learner=Given(1), effect_learner=lightgbm_regressor(), n_fold=2
-    )
+    theirs = BaseRRegressor(outcome_learner=Given(1), effect_learner=lightgbm_regressor(), n_fold=2)
     theirs.fit(
         X=with_mean.to_numpy(),
         treatment=data["treatment"],
@@ -243,7 +241,7 @@ def test_uplift_forest_is_causalmls_classifier_where_the_outcome_is_binary():
 
 
 @needs_causalml
-def test_uplift_forest_is_causalmls_regressor_on_the_outcomes_residual():
+def test_uplift_forest_is_causalmls_regressor_on_the_centred_outcome():
     from causalml.inference.tree import CausalRandomForestRegressor  # noqa: PLC0415
 
     data = world()
@@ -263,9 +261,50 @@ def test_uplift_forest_is_causalmls_regressor_on_the_outcomes_residual():
     theirs.fit(
         X=covariates,
         treatment=data["treatment"],
-        y=data["outcome"] - data["nuisances"].outcome_mean,
+        y=data["outcome"] - (data["nuisances"].mu0 + data["nuisances"].mu1) / 2,
     )
-    np.testing.assert_array_equal(ours("uplift_forest", FOREST, data), theirs.predict(X=covariates))
+    np.testing.assert_allclose(
+        ours("uplift_forest", FOREST, data), theirs.predict(X=covariates), rtol=1e-12
+    )
+
+
+@needs_causalml
+def test_one_effect_for_all_is_found_whatever_the_propensities_in_a_leaf():
+    """Two leaves of rows with every propensity: unlike arms, an effect of 10 for all."""
+    data = world(n=6_000)
+    given = data["nuisances"]
+    noise = data["outcome"] - np.where(data["treatment"] == 1, given.mu1, given.mu0)
+    data["outcome"] = given.mu0 + 10 * data["treatment"] + noise
+    data["nuisances"] = NuisanceValues(given.propensity, given.mu0, given.mu0 + 10)
+    shallow = FOREST | {"n_estimators": 40, "max_depth": 1, "min_samples_leaf": 300}
+    assert ours("uplift_forest", shallow, data).mean() == pytest.approx(10.0, abs=0.8)
+
+
+@needs_causalml
+def test_the_classifier_adjusts_for_nothing_and_says_so():
+    """Treated rows have the higher risk anyway: the mean effect of 0.15 is overstated."""
+    data = world(is_binary=True, n=6_000, seed=6)
+    treated = data["treatment"] == 1
+    naive = data["outcome"][treated].mean() - data["outcome"][~treated].mean()
+    shallow = FOREST | {"n_estimators": 40, "max_depth": 2, "min_samples_leaf": 300}
+    mean = ours("uplift_forest", shallow, data).mean()
+    assert mean == pytest.approx(naive, abs=0.01)
+    assert mean > 0.17
+    assert "nothing is adjusted for" in learner_spec("uplift_forest").binary_outcome.note
+
+
+@needs_causalml
+def test_a_tree_without_one_of_the_arms_in_a_leaf_abstains():
+    data = world()
+    data["treatment"] = np.where(np.arange(1_200) % 60 == 0, 1, 0)
+    data["nuisances"] = NuisanceValues(
+        np.full(1_200, 1 / 60), data["nuisances"].mu0, data["nuisances"].mu1
+    )
+    tiny = FOREST | {"min_samples_leaf": 2, "min_samples_treatment": 1}
+    learner = build_learner(name="uplift_forest", choice=tiny)
+    learner.fit(**data, rng=np.random.default_rng(SEED))
+    assert learner.n_abstained_ > 0
+    assert np.isfinite(learner.predict_cate(covariates=data["covariates"])).all()
 
 
 @pytest.mark.parametrize("name", ["r_learner", "dr_learner", "x_learner"])

@@ -174,7 +174,9 @@ def checked_training_set(
         raise LearnerError("`covariates` must have at least one column; found none. Add features.")
     _refuse_not_finite({"treatment": treatment})
     values = np.unique(treatment)
-    is_dose = bool(np.issubdtype(treatment.dtype, np.floating) and len(np.setdiff1d(values, [0, 1])))
+    is_dose = bool(
+        np.issubdtype(treatment.dtype, np.floating) and len(np.setdiff1d(values, [0, 1]))
+    )
     finite = {"outcome": outcome, "propensity": nuisances.propensity}
     if is_dose:
         _refuse_dose(values, nuisances, takes_dose=takes_dose)
@@ -207,9 +209,7 @@ def _refuse_not_finite(arrays: Mapping[str, FloatArray | IntArray]) -> None:
             )
 
 
-def _refuse_dose(
-    values: Any, nuisances: NuisanceValues, *, takes_dose: bool
-) -> None:
+def _refuse_dose(values: Any, nuisances: NuisanceValues, *, takes_dose: bool) -> None:
     if not takes_dose:
         raise LearnerError(
             f"`treatment` must hold two arms, coded 0 and 1; found a continuous dose of "

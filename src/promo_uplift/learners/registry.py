@@ -113,7 +113,7 @@ class LearnerSpec:
     requires: str | None = None
 
 
-def _boosted(  # noqa: PLR0913 - one entry of the registry
+def _boosted(
     *,
     name: str,
     role: Role,
@@ -276,15 +276,18 @@ LEARNERS: dict[str, LearnerSpec] = {
     "uplift_forest": LearnerSpec(
         name="uplift_forest",
         role="cate",
-        summary="Forest that splits where the arms differ; adjusts for the outcome mean only "
-        "(causalml).",
+        summary="Forest that splits where the arms differ (causalml).",
         parameters=UpliftForestParameters,
         build=UpliftForest,
         offers_interval=False,
         missing_covariates=Support(
             True, "Supported: training medians, with the number of imputed cells kept."
         ),
-        binary_outcome=RISK_DIFFERENCE,
+        binary_outcome=Support(
+            True,
+            "Supported: the effect is a risk difference; nothing is adjusted for, so it belongs to "
+            "an experiment.",
+        ),
         several_arms=ONE_ARM_AT_A_TIME,
         weights=NO_WEIGHTS,
         tuning_overrides={"n_estimators": "tuning_n_estimators"},

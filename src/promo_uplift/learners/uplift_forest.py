@@ -35,15 +35,23 @@ class UpliftForest(BaseLearner):
 
     A binary outcome is given to causalml's ``UpliftRandomForestClassifier``: splits that raise
     the divergence (Kullback-Leibler) between the arms' outcome rates. Any other outcome is given,
-    less its shared expectation :math:`m(x)`, to causalml's honest ``CausalRandomForestRegressor``:
-    splits that lower the expected error of the effect.
+    less the mean of its two shared expectations, to causalml's honest
+    ``CausalRandomForestRegressor``: splits that lower the expected error of the effect.
 
-    **Neither adjusts for confounding**: inside a leaf the arms are compared as they are, and only
-    the covariates that the forest splits on are held equal. Taking :math:`m(x)` off removes what
-    the outcome owes to the covariates, and most of the noise with it; but where the propensity
-    :math:`e` varies within a leaf, the effect is still not that of the R-learner's residuals. In
-    an observational table ``causal_forest`` is the safer forest. Scope: randomised; observational
-    as a comparison.
+    .. math:: Y - \tfrac{1}{2} [\mu_0(X) + \mu_1(X)]
+
+    **The trees alone do not adjust for confounding**: inside a leaf the arms are compared as they
+    are. The difference above makes up for it as far as the outcome models are right: it is
+    :math:`\pm\tau(X)/2` by arm plus noise, so an effect that is the same within a leaf is found
+    whatever the propensities there (less :math:`m(x)` it would be understated by their spread).
+    With a binary outcome **nothing is adjusted for** but what the trees split on. causalml 0.18
+    takes weights in both, and loses the effect with them (measured), so none are given. In an
+    observational table ``causal_forest`` is the safer forest. Scope: randomised; observational as
+    a comparison.
+
+    A leaf whose honest half lacks an arm has no effect to offer: its tree abstains for the rows in
+    it, and ``n_abstained_`` counts the training rows and trees concerned. Where every tree
+    abstains the effect is the difference of the arms' means.
 
     Missing covariates are replaced by training medians (``n_imputed_`` counts the training
     cells); a covariate without any value becomes 0. One thread, deterministic by the seed.
@@ -78,14 +86,20 @@ class UpliftForest(BaseLearner):
                 treatment=np.array(_ARMS)[training.treatment],
                 y=training.outcome.astype(np.int64),
             )
+            self.n_abstained_ = 0
         else:
+            nuisances = training.nuisances
+            centred = training.outcome - (nuisances.mu0 + nuisances.mu1) / 2.0
             self._forest = self._regressor(seed=seed)
-            self._forest.fit(
-                X=features, treatment=training.treatment, y=training.outcome_residual
-            )
+            self._forest.fit(X=features, treatment=training.treatment, y=centred)
+            treated = training.treatment == 1
+            self._difference = float(centred[treated].mean() - centred[~treated].mean())
+            self.n_abstained_ = int(np.isnan(self._by_tree(features)).sum())
 
     def _classifier(self, *, n_covariates: int, seed: int) -> Any:
-        from causalml.inference.tree import UpliftRandomForestClassifier
+        from causalml.inference.tree import (  # noqa: PLC0415 - not on every Python
+            UpliftRandomForestClassifier,
+        )
 
         size = self.parameters
         return UpliftRandomForestClassifier(
@@ -101,7 +115,9 @@ class UpliftForest(BaseLearner):
         )
 
     def _regressor(self, *, seed: int) -> Any:
-        from causalml.inference.tree import CausalRandomForestRegressor
+        from causalml.inference.tree import (  # noqa: PLC0415 - not on every Python
+            CausalRandomForestRegressor,
+        )
 
         size = self.parameters
         return CausalRandomForestRegressor(
@@ -118,8 +134,19 @@ class UpliftForest(BaseLearner):
         )
 
     def _predict(self, *, features: FloatArray) -> FloatArray:
-        predicted = np.asarray(self._forest.predict(X=self._imputed(features)), dtype=np.float64)
-        return predicted.reshape(len(features))
+        complete = self._imputed(features)
+        if self.is_binary_:
+            predicted = np.asarray(self._forest.predict(X=complete), dtype=np.float64)
+            return predicted.reshape(len(features))
+        by_tree = self._by_tree(complete)
+        offered = ~np.isnan(by_tree)
+        count = offered.sum(axis=0)
+        mean = np.where(offered, by_tree, 0.0).sum(axis=0) / np.maximum(count, 1)
+        return np.where(count > 0, mean, self._difference)
+
+    def _by_tree(self, complete: FloatArray) -> FloatArray:
+        """Effect of each row in each tree, NaN where the tree abstains, ``(trees, m)``."""
+        return np.array([tree.predict(complete) for tree in self._forest.estimators_], dtype=float)
 
     def _imputed(self, features: FloatArray) -> FloatArray:
         return np.where(np.isnan(features), self._medians, features)
