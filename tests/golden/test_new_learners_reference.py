@@ -335,6 +335,19 @@ def test_winsorising_counts_the_rows_it_moved_and_bounds_what_one_row_can_do(nam
     assert np.abs(ours(name, TREES, wild) - ours(name, TREES, data)).max() > 1_000.0
 
 
+@pytest.mark.parametrize("name", ["r_learner", "dr_learner", "x_learner"])
+def test_winsorising_leaves_what_few_buyers_show(name):
+    """2 % of the rows buy, all but 0.1 % of them treated: 5 % of all rows would be all of it."""
+    data = world(n=4_000)
+    bought = (np.arange(4_000) % 50 == 0) & (data["treatment"] == 1)
+    data["outcome"] = 100.0 * bought
+    half, zeros = np.full(4_000, 0.5), np.zeros(4_000)
+    data["nuisances"] = NuisanceValues(half, zeros, zeros)
+    alone = ours(name, TREES, data).mean()
+    assert ours(name, TREES | {"winsor_share": 0.05}, data).mean() == pytest.approx(alone, rel=0.1)
+    assert alone > 0.5
+
+
 def test_winsorising_nothing_returns_the_same_numbers():
     target = np.array([3.0, -1.0, 8.0])
     moved, n_moved = winsorised(target=target, share=0.0)

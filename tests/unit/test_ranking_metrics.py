@@ -124,7 +124,7 @@ def test_the_leaderboard_is_sorted_and_names_each_figure_with_its_interval(found
         *("qini_minus_random", "qini_minus_response"),
     ]
     expected = [f"{f}{end}" for f in figures for end in ("", "_ci_low", "_ci_high")]
-    assert list(table.columns) == ["learner", *expected, "dr_loss", "r_loss", "seconds"]
+    assert list(table.columns) == ["learner", *expected, "dr_loss", "r_loss", "seconds", "note"]
 
 
 def test_the_leaderboard_refuses_a_learner_without_a_loss(found):

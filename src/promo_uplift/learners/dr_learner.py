@@ -6,7 +6,12 @@ import numpy as np
 
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
-from promo_uplift.learners.regularised import RegularisedTreesParameters, shrunk, winsorised
+from promo_uplift.learners.regularised import (
+    RegularisedTreesParameters,
+    shrunk,
+    tail_share,
+    winsorised,
+)
 from promo_uplift.nuisance.boosting import fit_boosted_trees
 from promo_uplift.nuisance.scores import dr_scores
 
@@ -37,7 +42,8 @@ class DRLearner(BaseLearner):
             nuisances=training.nuisances,
         )
         self.constant_ = float(np.mean(scores))
-        target, self.n_winsorised_ = winsorised(target=scores, share=self.parameters.winsor_share)
+        share = tail_share(training=training, winsor_share=self.parameters.winsor_share)
+        target, self.n_winsorised_ = winsorised(target=scores, share=share)
         self._effect_model = fit_boosted_trees(
             features=training.features,
             target=target,

@@ -10,6 +10,7 @@ from promo_uplift.learners.regularised import (
     RegularisedTreesParameters,
     constant_effect,
     shrunk,
+    tail_share,
     winsorised,
 )
 from promo_uplift.nuisance.boosting import fit_boosted_trees
@@ -48,9 +49,8 @@ class RLearner(BaseLearner):
         self.parameters = parameters
 
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
-        residual, self.n_winsorised_ = winsorised(
-            target=training.outcome_residual, share=self.parameters.winsor_share
-        )
+        share = tail_share(training=training, winsor_share=self.parameters.winsor_share)
+        residual, self.n_winsorised_ = winsorised(target=training.outcome_residual, share=share)
         informative = training.dose_residual**2 > _SMALLEST_WEIGHT
         dose_residual = np.where(informative, training.dose_residual, 1.0)
         self.constant_ = constant_effect(training=training)

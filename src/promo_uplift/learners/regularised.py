@@ -17,8 +17,9 @@ class RegularisedTreesParameters(LightGBMParameters):
     """Size of the effect model, and how far it is held back.
 
     ``shrinkage`` is the weight of the constant effect in every prediction: 0 is the model alone,
-    1 the constant alone. ``winsor_share`` of the targets in each tail are moved to that tail's
-    quantile before the fit; 0 moves none.
+    1 the constant alone. ``winsor_share`` of the targets in each tail, counted among the rows
+    whose outcome is not 0, are moved to that tail's quantile before the fit; 0 moves none. It
+    trades the level of the effect of the largest outcomes for a calmer fit.
     """
 
     shrinkage: Share = 0.0
@@ -43,6 +44,14 @@ def constant_effect(*, training: TrainingSet) -> float:
         treatment=training.treatment, outcome=training.outcome, nuisances=training.nuisances
     )
     return float(np.mean(scores))
+
+
+def tail_share(*, training: TrainingSet, winsor_share: float) -> float:
+    """Share of all rows that a tail of ``winsor_share`` of the outcomes other than 0 holds.
+
+    Where 1 % of the rows buy at all, the top 5 % of the targets would be all that there is to see.
+    """
+    return winsor_share * float(np.mean(training.outcome != 0.0))
 
 
 def winsorised(*, target: FloatArray, share: float) -> tuple[FloatArray, int]:

@@ -10,6 +10,7 @@ from promo_uplift.learners.regularised import (
     RegularisedTreesParameters,
     constant_effect,
     shrunk,
+    tail_share,
     winsorised,
 )
 from promo_uplift.nuisance.boosting import fit_boosted_trees
@@ -48,10 +49,8 @@ class XLearner(BaseLearner):
             mailed, training.outcome - nuisances.mu0, nuisances.mu1 - training.outcome
         )
         self.constant_ = constant_effect(training=training)
-        targets = [
-            winsorised(target=imputed[rows], share=self.parameters.winsor_share)
-            for rows in (~mailed, mailed)
-        ]
+        share = tail_share(training=training, winsor_share=self.parameters.winsor_share)
+        targets = [winsorised(target=imputed[rows], share=share) for rows in (~mailed, mailed)]
         self.n_winsorised_ = sum(n_moved for _, n_moved in targets)
         self._effect_models = tuple(
             fit_boosted_trees(
