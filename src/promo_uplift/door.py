@@ -25,6 +25,7 @@ from promo_uplift.contracts.parameters import Scalar, TableParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.datasets.mlflow_run import log_run
 from promo_uplift.explanation import Explanation
+from promo_uplift.learners import left_out_learners, refuse_left_out
 from promo_uplift.metrics import metric_versions
 from promo_uplift.policy import ScoringModel
 from promo_uplift.reporting.run_record import money_tag, run_record
@@ -473,7 +474,8 @@ def analyse(  # noqa: PLR0913 - the library's one call
     outcome_value : float, optional
         USD per unit of the outcome; 1 where the outcome is in USD.
     learners : sequence of str, optional
-        Candidates; the baselines always take part.
+        Candidates; the baselines always take part. One that is named here and cannot run here is
+        refused; one of the configuration is left out, with a note in the leaderboard.
     tuning : int, optional
         Trials of each study, of learners and nuisances; 0: their defaults.
     unit : str, optional
@@ -519,6 +521,9 @@ def analyse(  # noqa: PLR0913 - the library's one call
     analysis.refuse_unknown(typed)
     columns = TableParameters.model_validate({**table, **roles})
     trials = table_trials(frame=frame, parameters=columns)
+    if learners is not None:
+        for trial in trials:
+            refuse_left_out(left_out=left_out_learners(names=learners, data=trial.data))
     results = {
         trial.arm: TableResult(
             trial=trial,

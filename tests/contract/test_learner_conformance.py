@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from pathlib import Path
 
@@ -47,14 +48,34 @@ SMALL_TREND = {
     "trend_tolerance": 0.0001,
 }
 
+SMALL_UPLIFT_FOREST = {
+    "n_estimators": 8,
+    "tuning_n_estimators": 4,
+    "max_depth": 3,
+    "min_samples_leaf": 20,
+    "min_samples_treatment": 10,
+    "max_features": 1.0,
+}
+SMALL_REGULARISED = SMALL_TREES | {"shrinkage": 0.3, "winsor_share": 0.02}
+
 # Estimators whose formula changes sign with the arms; the others rank, or know no arms.
-SYMMETRIC = tuple(name for name, spec in LEARNERS.items() if spec.role != "ranking_only")
+SYMMETRIC = tuple(
+    name
+    for name, spec in LEARNERS.items()
+    if spec.role != "ranking_only" and name != "uplift_forest"  # causalml draws arm by arm
+)
 
 
 def small_choice(name):
     fields = set(LEARNERS[name].parameters.model_fields)
     if "max_samples" in fields:
         return SMALL_FOREST
+    if "min_samples_treatment" in fields:
+        return SMALL_UPLIFT_FOREST
+    if "ridge" in fields:
+        return {"ridge": 0.1}
+    if "winsor_share" in fields:
+        return SMALL_REGULARISED
     if "trend_folds" in fields:
         return SMALL_TREES | SMALL_TREND
     return SMALL_TREES if fields else {}
@@ -86,6 +107,9 @@ def fitted(name, data, seed=7):
 
 @pytest.fixture(params=list(LEARNERS))
 def name(request):
+    needed = LEARNERS[request.param].requires
+    if needed is not None and importlib.util.find_spec(needed) is None:
+        pytest.skip(f"{request.param} needs {needed}, which is not installed on this Python")
     return request.param
 
 
@@ -101,6 +125,7 @@ def test_registry_entry_states_what_it_does(name):
         spec.binary_outcome,
         spec.several_arms,
         spec.weights,
+        spec.continuous_dose,
     ):
         word = "Supported:" if support.is_supported else "Refused:"
         assert support.note.startswith(word)
@@ -139,6 +164,38 @@ def test_a_household_keeps_its_prediction_wherever_it_stands(name):
     straight = learner.predict_cate(covariates=data["covariates"])
     shuffled = learner.predict_cate(covariates=data["covariates"].iloc[order])
     np.testing.assert_array_equal(shuffled, straight[order])
+
+
+def test_a_binary_outcome_is_supported_or_refused_as_stated(name):
+    data = training(n=800)
+    risk = np.where(data["treatment"] == 1, 0.6, 0.3)
+    data["outcome"] = (np.random.default_rng(3).random(800) < risk) * 1.0
+    data["nuisances"] = NuisanceValues(
+        data["nuisances"].propensity, np.full(800, 0.3), np.full(800, 0.6)
+    )
+    if LEARNERS[name].binary_outcome.is_supported:
+        cate = fitted(name, data).predict_cate(covariates=data["covariates"])
+        assert np.isfinite(cate).all()
+        if LEARNERS[name].role == "cate":
+            assert 0.15 < cate.mean() < 0.45  # the risk difference is 0.3
+    else:
+        with pytest.raises(LearnerError, match="binary"):
+            fitted(name, data)
+
+
+def test_a_dose_is_supported_or_refused_as_stated(name):
+    data = training()
+    given = data["nuisances"]
+    data["treatment"] = given.propensity + np.random.default_rng(4).normal(size=400)
+    data["nuisances"] = NuisanceValues.of_dose(
+        dose_mean=given.propensity, outcome_mean=given.outcome_mean
+    )
+    if LEARNERS[name].continuous_dose.is_supported:
+        cate = fitted(name, data).predict_cate(covariates=data["covariates"])
+        assert np.isfinite(cate).all()
+    else:
+        with pytest.raises(LearnerError, match="continuous dose"):
+            fitted(name, data)
 
 
 def test_columns_are_taken_by_name_not_by_position(name):

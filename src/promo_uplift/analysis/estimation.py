@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,11 @@ from promo_uplift.effects import (
     no_placebo,
     placebo_effect,
 )
-from promo_uplift.learners.registry import learner_spec
+from promo_uplift.learners.registry import (
+    check_some_can_run,
+    learner_spec,
+    left_out_learners,
+)
 from promo_uplift.metrics import (
     SELECTED,
     RankingMetrics,
@@ -119,6 +123,9 @@ def cross_fit_learners(
 ) -> dict[str, CrossFittedCate]:
     """Tune, fit and predict every configured learner for each held-out fold.
 
+    A learner that cannot run here, or that says that it refuses such data, is left out;
+    :func:`rank_learners` gives it a row with the reason.
+
     Parameters
     ----------
     data, nuisances
@@ -128,7 +135,14 @@ def cross_fit_learners(
     seed : int
     progress : bool
         Whether to show bars on stderr.
+
+    Raises
+    ------
+    LearnerError
+        If no candidate is left, or not every baseline.
     """
+    left_out = left_out_learners(names=estimation.learners, data=data)
+    check_some_can_run(candidates=estimation.candidates, left_out=left_out)
     return {
         name: cross_fit_learner(
             name=name,
@@ -151,6 +165,7 @@ def cross_fit_learners(
             progress=progress,
         )
         for name, parameters in estimation.learners.items()
+        if name not in left_out
     }
 
 
@@ -170,6 +185,7 @@ def selection_losses(
             nuisances=nuisances,
         )
         for name in competitors(estimation.candidates)
+        if name in cross_fitted  # none was left out
     }
 
 
@@ -199,8 +215,17 @@ def rank_learners(
     selection: Selection,
     metrics: MetricParameters,
     seed: int,
+    configured: Iterable[str] = (),
 ) -> tuple[RankingMetrics, pd.DataFrame]:
     """Judge every learner's ranking on held-out folds, with paired intervals.
+
+    Parameters
+    ----------
+    data, nuisances, cross_fitted, metrics, seed
+        Rows, their nuisances, every learner's effects, shares and level.
+    configured : iterable of str
+        Names of the learners that were asked for; those that were left out get a row of the
+        leaderboard that says why.
 
     Returns
     -------
@@ -240,6 +265,7 @@ def rank_learners(
         dr_loss=losses["dr_loss"],
         r_loss=losses["r_loss"],
         seconds={name: fitted.seconds for name, fitted in cross_fitted.items()},
+        left_out=left_out_learners(names=configured, data=data),
     )
     return ranking, table
 

@@ -157,6 +157,7 @@ def analyse_trials(
         selection=selection,
         metrics=parameters.metrics,
         seed=seed,
+        configured=estimation.learners,
     )
     heterogeneity = find_heterogeneity(
         data=data,

@@ -170,8 +170,9 @@ class MetricParameters(Parameters):
 
     ``interval`` ``auto`` takes the analytic interval from ``analytic_from_rows`` rows of
     ``analytic_from_households`` households on. ``rosetta_replicates`` 0, or more rows than
-    ``rosetta_max_rows``, leaves the Rosetta table without intervals. ``effect_groups`` groups of predicted effect; ``simultaneous_draws`` Gaussian
-    draws behind bands and p-values that hold for several figures at once.
+    ``rosetta_max_rows``, leaves the Rosetta table without intervals. ``effect_groups``
+    groups of predicted effect; ``simultaneous_draws`` Gaussian draws behind bands and p-values that
+    hold for several figures at once.
     """
 
     uplift_shares: list[OpenShare] = Field(min_length=1)

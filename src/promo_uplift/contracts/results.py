@@ -125,20 +125,42 @@ class NuisanceValues:
         P(mailed | covariates), clipped to the configured bounds.
     mu0, mu1 : float64 (n,)
         Expected outcome in USD if not mailed / if mailed.
+    given_outcome_mean : float64 (n,) or None
+        Expected outcome under the treatment as it was assigned, where it does not follow from the
+        others; None: it does.
     """
 
     propensity: FloatArray
     mu0: FloatArray
     mu1: FloatArray
+    given_outcome_mean: FloatArray | None = None
+
+    @classmethod
+    def of_dose(cls, *, dose_mean: FloatArray, outcome_mean: FloatArray) -> NuisanceValues:
+        """Nuisances of a continuous dose: E[dose | x] and E[outcome | x], each ``(n,)``.
+
+        ``propensity`` holds the expected dose; there are no two arms, so ``mu0`` and ``mu1`` are
+        NaN.
+        """
+        no_arm = np.full(len(dose_mean), np.nan)
+        return cls(dose_mean, no_arm, no_arm, outcome_mean)
 
     @property
     def outcome_mean(self) -> FloatArray:
         """Expected outcome under the treatment as it was assigned, USD, ``(n,)``."""
+        if self.given_outcome_mean is not None:
+            return self.given_outcome_mean
         return self.propensity * self.mu1 + (1.0 - self.propensity) * self.mu0
 
     def take(self, rows: BoolArray | IntArray) -> NuisanceValues:
         """Return the same nuisances of the chosen rows."""
-        return NuisanceValues(self.propensity[rows], self.mu0[rows], self.mu1[rows])
+        given = self.given_outcome_mean
+        return NuisanceValues(
+            self.propensity[rows],
+            self.mu0[rows],
+            self.mu1[rows],
+            None if given is None else given[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,19 @@ from promo_uplift.learners.registry import (
     LearnerSpec,
     build_learner,
     check_learners,
+    check_some_can_run,
     learner_spec,
+    left_out_learners,
+    refuse_left_out,
 )
 
-__all__ = ["LEARNERS", "LearnerSpec", "build_learner", "check_learners", "learner_spec"]
+__all__ = [
+    "LEARNERS",
+    "LearnerSpec",
+    "build_learner",
+    "check_learners",
+    "check_some_can_run",
+    "learner_spec",
+    "left_out_learners",
+    "refuse_left_out",
+]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -27,30 +28,50 @@ class TrainingSet:
     ----------
     features : float64 (n, p)
         Household covariates; NaN where missing.
-    treatment : int64 (n,)
-        0 or 1, both present.
+    dose : float64 (n,)
+        The treatment as a number: 0.0 and 1.0, both present, or a continuous dose.
     outcome : float64 (n,)
         USD per household.
     nuisances : NuisanceValues
         Out-of-fold nuisances of the rows.
+    is_dose : bool
+        Whether the treatment is a continuous dose.
     """
 
     features: FloatArray
-    treatment: IntArray
+    dose: FloatArray
     outcome: FloatArray
     nuisances: NuisanceValues
+    is_dose: bool = False
+
+    @property
+    def treatment(self) -> IntArray:
+        """Arm of each row, 0 or 1, ``(n,)``; only a learner that takes a dose ever gets one."""
+        return self.dose.astype(np.int64)
+
+    @property
+    def dose_residual(self) -> FloatArray:
+        """Treatment less its expectation given the covariates, ``(n,)``."""
+        return self.dose - self.nuisances.propensity
+
+    @property
+    def outcome_residual(self) -> FloatArray:
+        """Outcome less its expectation given the covariates, USD, ``(n,)``."""
+        return self.outcome - self.nuisances.outcome_mean
 
 
 class BaseLearner(ABC):
     """Checks inputs, remembers the covariates' names, and delegates the estimation."""
 
+    #: Whether a continuous dose is taken; the effect is then per unit of it.
+    takes_dose: ClassVar[bool] = False
     _covariate_names: tuple[str, ...] | None = None
 
     def fit(
         self,
         *,
         covariates: pd.DataFrame,
-        treatment: IntArray,
+        treatment: IntArray | FloatArray,
         outcome: FloatArray,
         nuisances: NuisanceValues,
         groups: IntArray,
@@ -58,11 +79,14 @@ class BaseLearner(ABC):
     ) -> Self:
         """Fit on training rows only.
 
+        ``treatment`` is 0 or 1. A learner with ``takes_dose`` also takes a dose: floats, with
+        ``nuisances`` of :meth:`promo_uplift.contracts.results.NuisanceValues.of_dose`.
+
         Raises
         ------
         LearnerError
-            If lengths differ, a covariate is not numeric, an arm is missing, or an outcome or
-            nuisance is not finite.
+            If lengths differ, a covariate is not numeric, an arm is missing, an outcome or
+            nuisance is not finite, or a dose is given to a learner of two arms.
         """
         training = checked_training_set(
             covariates=covariates,
@@ -70,6 +94,7 @@ class BaseLearner(ABC):
             outcome=outcome,
             nuisances=nuisances,
             groups=groups,
+            takes_dose=self.takes_dose,
         )
         self._fit(training=training, rng=rng)
         self._covariate_names = tuple(str(name) for name in covariates.columns)
@@ -117,12 +142,15 @@ class BaseLearner(ABC):
 def checked_training_set(
     *,
     covariates: pd.DataFrame,
-    treatment: IntArray,
+    treatment: IntArray | FloatArray,
     outcome: FloatArray,
     nuisances: NuisanceValues,
     groups: IntArray,
+    takes_dose: bool = False,
 ) -> TrainingSet:
     """Check one training set, once, at the learner's door.
+
+    Floats other than 0 and 1 are a dose; whole numbers are arms.
 
     Raises
     ------
@@ -144,31 +172,60 @@ def checked_training_set(
         )
     if covariates.shape[1] == 0:
         raise LearnerError("`covariates` must have at least one column; found none. Add features.")
-    arms = np.unique(treatment)
-    if not np.array_equal(arms, [0, 1]):
+    _refuse_not_finite({"treatment": treatment})
+    values = np.unique(treatment)
+    is_dose = bool(
+        np.issubdtype(treatment.dtype, np.floating) and len(np.setdiff1d(values, [0, 1]))
+    )
+    finite = {"outcome": outcome, "propensity": nuisances.propensity}
+    if is_dose:
+        _refuse_dose(values, nuisances, takes_dose=takes_dose)
+    elif not np.array_equal(values, [0, 1]):
         raise LearnerError(
-            f"`treatment` must hold both arms, coded 0 and 1; found {arms.tolist()}. "
+            f"`treatment` must hold both arms, coded 0 and 1; found {values.tolist()}. "
             "Several arms are not supported: compare one arm with the control at a time."
         )
-    finite = {
-        "outcome": outcome,
-        "propensity": nuisances.propensity,
-        "mu0": nuisances.mu0,
-        "mu1": nuisances.mu1,
-    }
-    for name, values in finite.items():
-        n_bad = int(np.sum(~np.isfinite(values)))
-        if n_bad > 0:
-            raise LearnerError(
-                f"`{name}` must be finite; {n_bad} of {len(values)} values are not. "
-                "Leave those rows out and count them."
-            )
+    else:
+        finite |= {"mu0": nuisances.mu0, "mu1": nuisances.mu1}
+    if nuisances.given_outcome_mean is not None:
+        finite["outcome_mean"] = nuisances.given_outcome_mean
+    _refuse_not_finite(finite)
     return TrainingSet(
         features=covariate_matrix(covariates=covariates),
-        treatment=np.asarray(treatment, dtype=np.int64),
+        dose=np.asarray(treatment, dtype=np.float64),
         outcome=np.asarray(outcome, dtype=np.float64),
         nuisances=nuisances,
+        is_dose=is_dose,
     )
+
+
+def _refuse_not_finite(arrays: Mapping[str, FloatArray | IntArray]) -> None:
+    for name, numbers in arrays.items():
+        n_bad = int(np.sum(~np.isfinite(numbers)))
+        if n_bad > 0:
+            raise LearnerError(
+                f"`{name}` must be finite; {n_bad} of {len(numbers)} values are not. "
+                "Leave those rows out and count them."
+            )
+
+
+def _refuse_dose(values: Any, nuisances: NuisanceValues, *, takes_dose: bool) -> None:
+    if not takes_dose:
+        raise LearnerError(
+            f"`treatment` must hold two arms, coded 0 and 1; found a continuous dose of "
+            f"{len(values)} values, which this learner does not take. Use r_learner, linear_dml, "
+            "causal_forest or s_learner, or compare two doses as arms."
+        )
+    if len(values) < 2:
+        raise LearnerError(
+            f"`treatment` must vary to have an effect; found one dose, {values[0]}. Add rows with "
+            "another dose."
+        )
+    if nuisances.given_outcome_mean is None:
+        raise LearnerError(
+            "`nuisances` of a continuous dose must give the expected outcome; found none. Build "
+            "them with `NuisanceValues.of_dose`."
+        )
 
 
 def model_seed(*, rng: np.random.Generator) -> int:

@@ -49,13 +49,16 @@ class CausalForest(BaseLearner):
     Missing covariates are replaced by training medians (``n_imputed_`` counts the training
     cells); a covariate without any value becomes 0. The native interval is the bootstrap of
     little bags; it treats rows as independent, so a household in several trials makes it too
-    narrow. Scope: observational or randomised, with overlap.
+    narrow. Scope: observational or randomised, with overlap; with a continuous dose the effect
+    is per unit of it.
 
     References
     ----------
     Athey, Tibshirani & Wager (2019), *Annals of Statistics* 47(2), 1148-1178,
     doi:10.1214/18-AOS1709. Nie & Wager (2021), *Biometrika* 108(2), 299-319.
     """
+
+    takes_dose = True
 
     def __init__(self, parameters: CausalForestParameters) -> None:
         self.parameters = parameters
@@ -99,8 +102,8 @@ class CausalForest(BaseLearner):
             random_state=model_seed(rng=rng),
         ).fit(
             self._imputed(training.features),
-            training.treatment - training.nuisances.propensity,
-            training.outcome - training.nuisances.outcome_mean,
+            training.dose_residual,
+            training.outcome_residual,
         )
 
     def _predict(self, *, features: FloatArray) -> FloatArray:

@@ -9,9 +9,15 @@ from promo_uplift.nuisance.boosting import BoostedTrees
 
 
 def treatment_contrast(
-    *, model: BoostedTrees, features: FloatArray, background: FloatArray
+    *,
+    model: BoostedTrees,
+    features: FloatArray,
+    background: FloatArray,
+    doses: tuple[float, float],
 ) -> FloatArray:
-    r"""Contribution of each covariate to :math:`f(x, 1) - f(x, 0)`, ``(m, p)``, target's unit.
+    r"""Contribution of each covariate to the effect of one unit of treatment, ``(m, p)``.
+
+    :math:`(f(x, d_1) - f(x, d_0)) / (d_1 - d_0)` in the target's unit; doses 0 and 1 of two arms.
 
     Interventional TreeSHAP with the treatment fixed to one value in rows and background alike, so
     that it takes no share: an interaction of covariate and treatment belongs to the covariate in
@@ -25,14 +31,17 @@ def treatment_contrast(
         Covariates of the rows.
     background : float64 (b, p)
         Covariates of the rows that stand for a covariate that is not known.
+    doses : tuple of float
+        Lower and higher treatment that are contrasted.
     """
-    treated, control = (
+    low, high = doses
+    more, less = (
         model.contributions_against(
             features=_with_treatment(features, arm), background=_with_treatment(background, arm)
         )[:, :-1]
-        for arm in (1.0, 0.0)
+        for arm in (high, low)
     )
-    return np.asarray(treated - control, dtype=np.float64)
+    return np.asarray((more - less) / (high - low), dtype=np.float64)
 
 
 def _with_treatment(features: FloatArray, arm: float) -> FloatArray:

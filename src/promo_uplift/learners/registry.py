@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import ValidationError
 
 from promo_uplift.contracts.errors import LearnerError
 from promo_uplift.contracts.learner import Learner
-from promo_uplift.contracts.parameters import LearnerParameters, LightGBMParameters, Parameters
+from promo_uplift.contracts.parameters import (
+    BASELINES,
+    LearnerParameters,
+    LightGBMParameters,
+    Parameters,
+)
+from promo_uplift.contracts.results import TrialData
 from promo_uplift.learners.base import NoParameters
 from promo_uplift.learners.causal_forest import CausalForest, CausalForestParameters
+from promo_uplift.learners.class_transformation import ClassTransformation
 from promo_uplift.learners.constant import Constant
 from promo_uplift.learners.dr_learner import DRLearner
+from promo_uplift.learners.linear_dml import LinearDML, LinearDMLParameters
+from promo_uplift.learners.r_learner import RLearner
 from promo_uplift.learners.random_score import RandomScore
+from promo_uplift.learners.regularised import RegularisedTreesParameters
 from promo_uplift.learners.response import Response
 from promo_uplift.learners.s_learner import SLearner
 from promo_uplift.learners.t_learner import TLearner
 from promo_uplift.learners.trend_learner import TrendLearner, TrendLearnerParameters
+from promo_uplift.learners.uplift_forest import UpliftForest, UpliftForestParameters
 from promo_uplift.learners.x_learner import XLearner
 from promo_uplift.learners.zero import Zero
 
@@ -44,7 +57,15 @@ class Support:
     note: str
 
 
-ONE_ARM_AT_A_TIME = Support(False, "Refused: one arm against the control at a time.")
+ONE_ARM_AT_A_TIME = Support(
+    False,
+    "Refused: one arm against the control at a time; `promo_uplift.analyse` takes a table with "
+    "several arms and does just that.",
+)
+NO_DOSE = Support(False, "Refused: it compares two arms; compare two doses as arms.")
+SLOPE_PER_DOSE = Support(
+    True, "Supported: the effect of one unit, taken as the same at every dose (linear in it)."
+)
 NO_WEIGHTS = Support(False, "Refused: the protocol takes no sample weights.")
 TREES_TAKE_MISSING = Support(True, "Supported: LightGBM learns a direction for missing values.")
 RISK_DIFFERENCE = Support(True, "Supported: the effect is a risk difference.")
@@ -69,10 +90,12 @@ class LearnerSpec:
         ``parameters -> Learner``, unfitted. Randomness comes with ``fit``.
     offers_interval : bool
         Whether ``predict_interval`` is native.
-    missing_covariates, binary_outcome, several_arms, weights : Support
+    missing_covariates, binary_outcome, several_arms, weights, continuous_dose : Support
         What it does with each.
     tuning_overrides : mapping
         ``{parameter: the parameter that replaces it while tuning}``, for cheaper trials.
+    requires : str or None
+        Package that it imports when fitted and that is not installed everywhere; None: none.
     """
 
     name: str
@@ -86,16 +109,24 @@ class LearnerSpec:
     several_arms: Support
     weights: Support
     tuning_overrides: Mapping[str, str]
+    continuous_dose: Support = NO_DOSE
+    requires: str | None = None
 
 
 def _boosted(
-    *, name: str, role: Role, summary: str, build: Callable[[Any], Learner]
+    *,
+    name: str,
+    role: Role,
+    summary: str,
+    build: Callable[[Any], Learner],
+    parameters: type[LightGBMParameters] = LightGBMParameters,
+    continuous_dose: Support = NO_DOSE,
 ) -> LearnerSpec:
     return LearnerSpec(
         name=name,
         role=role,
         summary=summary,
-        parameters=LightGBMParameters,
+        parameters=parameters,
         build=build,
         offers_interval=False,
         missing_covariates=TREES_TAKE_MISSING,
@@ -103,6 +134,7 @@ def _boosted(
         several_arms=ONE_ARM_AT_A_TIME,
         weights=NO_WEIGHTS,
         tuning_overrides={},
+        continuous_dose=continuous_dose,
     )
 
 
@@ -154,6 +186,11 @@ LEARNERS: dict[str, LearnerSpec] = {
         role="cate",
         summary="One outcome model with the mailing as a feature.",
         build=SLearner,
+        continuous_dose=Support(
+            True,
+            "Supported: the mean slope between one standard deviation below and above the mean "
+            "dose, per unit of dose.",
+        ),
     ),
     "t_learner": _boosted(
         name="t_learner",
@@ -166,12 +203,44 @@ LEARNERS: dict[str, LearnerSpec] = {
         role="cate",
         summary="Imputed effects per arm, weighted by propensity.",
         build=XLearner,
+        parameters=RegularisedTreesParameters,
     ),
     "dr_learner": _boosted(
         name="dr_learner",
         role="cate",
         summary="Doubly robust scores regressed on covariates.",
         build=DRLearner,
+        parameters=RegularisedTreesParameters,
+    ),
+    "r_learner": _boosted(
+        name="r_learner",
+        role="cate",
+        summary="The outcome's residual on the treatment's, weighted by overlap.",
+        build=RLearner,
+        parameters=RegularisedTreesParameters,
+        continuous_dose=SLOPE_PER_DOSE,
+    ),
+    "linear_dml": LearnerSpec(
+        name="linear_dml",
+        role="cate",
+        summary="Linear in the covariates, on the shared residuals.",
+        parameters=LinearDMLParameters,
+        build=LinearDML,
+        offers_interval=False,
+        missing_covariates=Support(
+            True, "Supported: training means, with the number of imputed cells kept."
+        ),
+        binary_outcome=RISK_DIFFERENCE,
+        several_arms=ONE_ARM_AT_A_TIME,
+        weights=NO_WEIGHTS,
+        tuning_overrides={},
+        continuous_dose=SLOPE_PER_DOSE,
+    ),
+    "class_transformation": _boosted(
+        name="class_transformation",
+        role="cate",
+        summary="One model of an outcome that carries the effect, weighted by propensity.",
+        build=ClassTransformation,
     ),
     "trend_learner": LearnerSpec(
         name="trend_learner",
@@ -202,6 +271,27 @@ LEARNERS: dict[str, LearnerSpec] = {
         several_arms=ONE_ARM_AT_A_TIME,
         weights=NO_WEIGHTS,
         tuning_overrides={"n_estimators": "tuning_n_estimators"},
+        continuous_dose=SLOPE_PER_DOSE,
+    ),
+    "uplift_forest": LearnerSpec(
+        name="uplift_forest",
+        role="cate",
+        summary="Forest that splits where the arms differ (causalml).",
+        parameters=UpliftForestParameters,
+        build=UpliftForest,
+        offers_interval=False,
+        missing_covariates=Support(
+            True, "Supported: training medians, with the number of imputed cells kept."
+        ),
+        binary_outcome=Support(
+            True,
+            "Supported: the effect is a risk difference; nothing is adjusted for, so it belongs to "
+            "an experiment.",
+        ),
+        several_arms=ONE_ARM_AT_A_TIME,
+        weights=NO_WEIGHTS,
+        tuning_overrides={"n_estimators": "tuning_n_estimators"},
+        requires="causalml",
     ),
 }
 
@@ -245,6 +335,77 @@ def build_learner(*, name: str, choice: Choice) -> Learner:
             f"`{name}` was given wrong parameters: {found}. Its parameters: {known}."
         ) from error
     return spec.build(parameters)
+
+
+def left_out_learners(*, names: Iterable[str], data: TrialData) -> dict[str, str]:
+    """Learners that cannot run here, or that refuse this data by their registry entry, and why.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Configured learners.
+    data : TrialData
+        Stacked trials.
+
+    Returns
+    -------
+    dict of str to str
+        One sentence per learner that is left out; empty where all can run.
+
+    Raises
+    ------
+    LearnerError
+        If a name is unknown.
+    """
+    has_missing = bool(data.covariates.isna().to_numpy().any())
+    is_binary = bool(np.isin(data.outcome, (0.0, 1.0)).all())
+    reasons = {}
+    for name in names:
+        spec = learner_spec(name)
+        if spec.requires is not None and importlib.util.find_spec(spec.requires) is None:
+            reasons[name] = (
+                f"Left out: it needs the package `{spec.requires}`, which is not installed."
+            )
+        elif has_missing and not spec.missing_covariates.is_supported:
+            reasons[name] = f"Left out: covariates are missing. {spec.missing_covariates.note}"
+        elif is_binary and not spec.binary_outcome.is_supported:
+            reasons[name] = f"Left out: the outcome is binary. {spec.binary_outcome.note}"
+    return reasons
+
+
+def refuse_left_out(*, left_out: Mapping[str, str]) -> None:
+    """Refuse learners that somebody named and that cannot run.
+
+    Raises
+    ------
+    LearnerError
+        With each reason, where there is any.
+    """
+    if left_out:
+        why = " ".join(f"`{name}`: {reason}" for name, reason in left_out.items())
+        raise LearnerError(
+            f"`learners` must name learners that can run here. {why} "
+            "Name others, or install what is missing."
+        )
+
+
+def check_some_can_run(*, candidates: Sequence[str], left_out: Mapping[str, str]) -> None:
+    """Refuse where no candidate, or not every baseline, can run.
+
+    Raises
+    ------
+    LearnerError
+        With each reason.
+    """
+    stuck = [name for name in BASELINES if name in left_out]
+    if all(name in left_out for name in candidates):
+        stuck = [*candidates, *stuck]
+    if stuck:
+        why = " ".join(f"`{name}`: {left_out[name]}" for name in stuck)
+        raise LearnerError(
+            "`estimation` must hold the baselines and at least one candidate that can run on this "
+            f"data. {why} Add a candidate, or install what is missing."
+        )
 
 
 def tuning_choice(*, name: str, choice: Choice) -> dict[str, float | int | str | bool]:

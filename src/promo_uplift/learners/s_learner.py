@@ -17,6 +17,13 @@ class SLearner(BaseLearner):
 
     .. math:: \hat\tau(x) = \hat\mu(x, 1) - \hat\mu(x, 0)
 
+    With a continuous dose, the mean slope between one standard deviation below and above the mean
+    dose of the training rows, :math:`\bar d` and :math:`s`, per unit of dose:
+
+    .. math:: \hat\tau(x) = [\hat\mu(x, \bar d + s) - \hat\mu(x, \bar d - s)] / (2 s)
+
+    (trees are flat between two splits, so a step of one unit could fall between them).
+
     Regularisation pulls the effect towards 0: a weak treatment may never be split on. Scope:
     observational or randomised; confounding is adjusted by the outcome model alone.
 
@@ -25,12 +32,16 @@ class SLearner(BaseLearner):
     Künzel, Sekhon, Bickel & Yu (2019), *PNAS* 116(10), 4156-4165, doi:10.1073/pnas.1804597116.
     """
 
+    takes_dose = True
+
     def __init__(self, parameters: LightGBMParameters) -> None:
         self.parameters = parameters
 
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
+        centre, spread = float(np.mean(training.dose)), float(np.std(training.dose))
+        self._doses = (centre - spread, centre + spread) if training.is_dose else (0.0, 1.0)
         self._outcome_model = fit_boosted_trees(
-            features=np.column_stack([training.features, training.treatment]),
+            features=np.column_stack([training.features, training.dose]),
             target=training.outcome,
             objective="regression",
             parameters=self.parameters,
@@ -39,17 +50,21 @@ class SLearner(BaseLearner):
 
     def _predict(self, *, features: FloatArray) -> FloatArray:
         ones = np.ones(len(features))
-        mailed = self._outcome_model.predict(features=np.column_stack([features, ones]))
-        not_mailed = self._outcome_model.predict(features=np.column_stack([features, 0.0 * ones]))
-        return mailed - not_mailed
+        low, high = self._doses
+        less, more = (
+            self._outcome_model.predict(features=np.column_stack([features, dose * ones]))
+            for dose in self._doses
+        )
+        return np.asarray((more - less) / (high - low), dtype=np.float64)
 
     def explain(self, *, covariates: pd.DataFrame, background: pd.DataFrame) -> FloatArray:
         """Return what each covariate adds to the effect, USD per household, ``(m, p)``; exact.
 
-        TreeSHAP of the model with the treatment set to 1, less the same with 0.
+        TreeSHAP of the model at the higher treatment, less the same at the lower one.
         """
         return treatment_contrast(
             model=self._outcome_model,
             features=self._features(covariates),
             background=self._features(background),
+            doses=self._doses,
         )

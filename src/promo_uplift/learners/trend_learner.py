@@ -97,7 +97,10 @@ class TrendLearner(BaseLearner):
         features = self._features(covariates)
         trend = self._standardised(features) * self._effect_coefficients[1:]
         remainder = treatment_contrast(
-            model=self._remainder, features=features, background=self._features(background)
+            model=self._remainder,
+            features=features,
+            background=self._features(background),
+            doses=(0.0, 1.0),
         )
         return np.asarray(trend + remainder, dtype=np.float64)
 

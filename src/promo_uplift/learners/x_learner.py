@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
+from promo_uplift.learners.regularised import (
+    RegularisedTreesParameters,
+    constant_effect,
+    shrunk,
+    tail_share,
+    winsorised,
+)
 from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 
@@ -21,8 +27,11 @@ class XLearner(BaseLearner):
         \hat\tau(x) = \hat e(x) \, \hat\tau_0(x) + (1 - \hat e(x)) \, \hat\tau_1(x)
 
     ``mu0`` and ``mu1`` are the shared out-of-fold nuisances; the weight ``e`` is a propensity
-    model of its own on household covariates, since it must predict for new households. Scope:
-    observational or randomised; strong where the arms differ much in size.
+    model of its own on household covariates, since it must predict for new households.
+    ``winsor_share`` moves the tails of each arm's imputed effects (``n_winsorised_`` counts the
+    rows of both); ``shrinkage`` mixes in the constant effect: see
+    :class:`promo_uplift.learners.regularised.RegularisedTreesParameters`. Scope: observational or
+    randomised; strong where the arms differ much in size.
 
     References
     ----------
@@ -30,7 +39,7 @@ class XLearner(BaseLearner):
     doi:10.1073/pnas.1804597116.
     """
 
-    def __init__(self, parameters: LightGBMParameters) -> None:
+    def __init__(self, parameters: RegularisedTreesParameters) -> None:
         self.parameters = parameters
 
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
@@ -40,15 +49,19 @@ class XLearner(BaseLearner):
         imputed = np.where(
             mailed, training.outcome - nuisances.mu0, nuisances.mu1 - training.outcome
         )
+        self.constant_ = constant_effect(training=training)
+        share = tail_share(training=training, winsor_share=self.parameters.winsor_share)
+        targets = [winsorised(target=imputed[rows], share=share) for rows in (~mailed, mailed)]
+        self.n_winsorised_ = sum(n_moved for _, n_moved in targets)
         self._effect_models = tuple(
             fit_boosted_trees(
                 features=training.features[rows],
-                target=imputed[rows],
+                target=target,
                 objective="regression",
                 parameters=self.parameters,
                 seed=seed,
             )
-            for rows in (~mailed, mailed)
+            for rows, (target, _) in zip((~mailed, mailed), targets, strict=True)
         )
         self._propensity_model = fit_boosted_trees(
             features=training.features,
@@ -63,14 +76,19 @@ class XLearner(BaseLearner):
             model.predict(features=features) for model in self._effect_models
         )
         propensity = self._propensity_model.predict(features=features)
-        return propensity * of_not_mailed + (1.0 - propensity) * of_mailed
+        return shrunk(
+            cate=propensity * of_not_mailed + (1.0 - propensity) * of_mailed,
+            constant=self.constant_,
+            shrinkage=self.parameters.shrinkage,
+        )
 
     def explain(self, *, covariates: pd.DataFrame, background: pd.DataFrame) -> FloatArray:
         """Return what each covariate adds to the effect, USD per household, ``(m, p)``; exact.
 
         TreeSHAP of both effect models, weighted by each row's propensity. Where their base values
         differ the weight itself moves the effect: that part goes to the covariates as they move the
-        propensity's log-odds. ``background`` is not needed.
+        propensity's log-odds. Shrunk like
+        its effects; ``background`` is not needed.
         """
         features = self._features(covariates)
         of_not_mailed, of_mailed, log_odds = (
@@ -85,4 +103,5 @@ class XLearner(BaseLearner):
         # mean slope of the propensity in its log-odds between the base value and the row
         slope = np.where(still, base * (1.0 - base), (weight - base) / np.where(still, 1.0, moved))
         between = of_not_mailed[:, -1:] - of_mailed[:, -1:]
-        return np.asarray(weighted + between * slope * log_odds[:, :-1], dtype=np.float64)
+        added = weighted + between * slope * log_odds[:, :-1]
+        return np.asarray((1.0 - self.parameters.shrinkage) * added, dtype=np.float64)

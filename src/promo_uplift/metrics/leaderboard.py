@@ -18,6 +18,7 @@ def leaderboard(
     dr_loss: Mapping[str, float],
     r_loss: Mapping[str, float],
     seconds: Mapping[str, float],
+    left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Table of learners, best AUUC first.
 
@@ -31,6 +32,8 @@ def leaderboard(
         Held-out orthogonal losses, USD squared; lower is better.
     seconds : mapping of str to float
         Wall time of tuning, fitting and predicting.
+    left_out : mapping of str to str, optional
+        Learners that could not run, and why.
 
     Returns
     -------
@@ -38,7 +41,8 @@ def leaderboard(
         ``learner``, each figure followed by its ``_ci_low`` and ``_ci_high`` (a paired difference
         also by ``_sim_low`` and ``_sim_high``, which hold for all learners at once), ``dr_loss``,
         ``r_loss``, ``seconds``, ``is_champion``, ``folds_won`` (folds for which the others chose
-        it; missing for those that did not compete).
+        it; missing for those that did not compete), and ``note``: empty, or why the learner was
+        left out. Such a learner stands last and has no figures.
 
     Raises
     ------
@@ -68,7 +72,9 @@ def leaderboard(
             "seconds": seconds[learner],
             "is_champion": learner == selection.champion,
             "folds_won": won.get(learner),
+            "note": "",
         }
         rows.append(row)
+    rows += [{"learner": learner, "note": why} for learner, why in (left_out or {}).items()]
     table = pd.DataFrame(rows).astype({"folds_won": "Int64"})
     return table.sort_values("auuc", ascending=False, kind="stable").reset_index(drop=True)

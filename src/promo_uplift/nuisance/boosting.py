@@ -72,6 +72,7 @@ def fit_boosted_trees(
     objective: Objective,
     parameters: LightGBMParameters,
     seed: int,
+    weight: FloatArray | None = None,
 ) -> BoostedTrees:
     """Fit gradient-boosted trees; missing features (NaN) go the way that reduces the loss.
 
@@ -87,6 +88,9 @@ def fit_boosted_trees(
         Size and regularisation.
     seed : int
         Seed of the column subsample.
+    weight : float64 (n,), optional
+        Weight of each row in the loss, at least 0; scaled to a mean of 1, so that ``reg_lambda``
+        means the same with and without.
 
     Returns
     -------
@@ -98,7 +102,8 @@ def fit_boosted_trees(
     Ke et al. (2017), LightGBM, *NeurIPS* 30.
     """
     settings = _settings(objective=objective, parameters=parameters, seed=seed)
-    dataset = lgb.Dataset(features, label=target, params=settings)
+    scaled = None if weight is None else weight / weight.mean()
+    dataset = lgb.Dataset(features, label=target, weight=scaled, params=settings)
     booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
     return BoostedTrees(booster=booster.free_dataset())
 

@@ -334,7 +334,7 @@ def our_predictions(
     )
     choice = choose_champion(
         cross_fitted=cross_fitted,
-        candidates=estimation.candidates,
+        candidates=[name for name in estimation.candidates if name in cross_fitted],
         data=split.train,
         nuisances=nuisances,
         loss=estimation.selection_loss,
@@ -342,6 +342,8 @@ def our_predictions(
     )
     predictions = []
     for name, learner in estimation.learners.items():
+        if name not in cross_fitted:  # left out: it cannot run here
+            continue
         deployed = fit_deployed(
             name=name,
             data=split.train,

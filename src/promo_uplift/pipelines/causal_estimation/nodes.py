@@ -83,6 +83,7 @@ def rank_learners(
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
     selection: Selection,
+    estimation: EstimationParameters,
     metrics: MetricParameters,
     seed: int,
 ) -> tuple[RankingMetrics, pd.DataFrame]:
@@ -94,6 +95,7 @@ def rank_learners(
         selection=selection,
         metrics=metrics,
         seed=seed,
+        configured=estimation.learners,
     )
 
 

@@ -49,6 +49,7 @@ def create_pipeline() -> Pipeline:
                     "nuisances",
                     "cross_fitted",
                     "selection",
+                    "params:estimation",
                     "params:metrics",
                     "params:seed",
                 ],
