@@ -63,7 +63,9 @@ from promo_uplift.tuning import (
     fit_deployed,
     held_out_interval,
     loss_terms,
+    read_warm_start,
     study_digest,
+    tuning_settings,
 )
 
 
@@ -176,10 +178,11 @@ def deploy(
 ) -> tuple[DeployedLearner, DeploymentNuisances]:
     """Fit the champion and the nuisances on all rows, for households to come."""
     parameters = estimation.learners[champion]
+    before = read_warm_start(tuning.warm_start).get(champion)
     settings = {
         "nuisance": nuisance.model_dump(),
         "learner": parameters.model_dump(),
-        "tuning": tuning.model_dump(exclude={"journal", "progress"}),
+        "tuning": tuning_settings(tuning=tuning, warm_start=before),
         "seed": seed,
     }
     prefix = study_digest(data=data, settings=settings)
@@ -191,8 +194,9 @@ def deploy(
         tuning=tuning,
         seed=seed,
         interval_replicates=estimation.interval_replicates,
-        storage=tuning.journal,
+        storage=tuning.storage,
         study_prefix=prefix,
+        warm_start=before,
     )
     models = fit_deployment_nuisances(
         data=data,
@@ -200,7 +204,7 @@ def deploy(
         parameters=nuisance,
         seed=seed,
         n_workers=estimation.n_workers,
-        storage=tuning.journal,
+        storage=tuning.storage,
         study_prefix=prefix,
     )
     return learner, models

@@ -34,7 +34,13 @@ from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.trials import household_folds
-from promo_uplift.tuning import cross_fit_learner, loss_terms, study_digest
+from promo_uplift.tuning import (
+    cross_fit_learner,
+    loss_terms,
+    read_warm_start,
+    study_digest,
+    tuning_settings,
+)
 
 
 def held_out_scores(*, data: TrialData, nuisances: CrossFittedNuisances) -> FloatArray:
@@ -61,7 +67,7 @@ def estimate_nuisances(
     n_workers : int
         Processes; the result does not depend on it.
     tuning : TuningParameters
-        Its journal, from which interrupted studies resume.
+        Its storage, from which interrupted studies resume.
     seed : int
     progress : bool
         Whether to show bars on stderr.
@@ -72,7 +78,7 @@ def estimate_nuisances(
         parameters=nuisance,
         seed=seed,
         n_workers=n_workers,
-        storage=tuning.journal,
+        storage=tuning.storage,
         study_prefix=study_digest(
             data=data, settings={"nuisance": nuisance.model_dump(), "seed": seed}
         ),
@@ -102,6 +108,7 @@ def cross_fit_learners(
     progress : bool
         Whether to show bars on stderr.
     """
+    before = read_warm_start(tuning.warm_start)
     return {
         name: cross_fit_learner(
             name=name,
@@ -111,16 +118,17 @@ def cross_fit_learners(
             tuning=tuning,
             seed=seed,
             n_workers=estimation.n_workers,
-            storage=tuning.journal,
+            storage=tuning.storage,
             study_prefix=study_digest(
                 data=data,
                 settings={
                     "nuisance": nuisance.model_dump(),
                     "learner": parameters.model_dump(),
-                    "tuning": tuning.model_dump(exclude={"journal", "progress"}),
+                    "tuning": tuning_settings(tuning=tuning, warm_start=before.get(name)),
                     "seed": seed,
                 },
             ),
+            warm_start=before.get(name),
             progress=progress,
         )
         for name, parameters in estimation.learners.items()
