@@ -469,6 +469,14 @@ def _track(result: TableResult, tracking_uri: str, data_version: str) -> None:
             "money": money_tag(result.parameters.policy),
         },
         inputs={"trials": data.covariates.assign(treatment=data.treatment, outcome=data.outcome)},
+        values=analysis.value_of_modelling(
+            data=data,
+            nuisances=found.nuisances,
+            cross_fitted=found.cross_fitted,
+            champion_by_fold=found.evaluation.learner_by_fold,
+            metrics=result.parameters.metrics,
+            seed=result.seed,
+        ),
     )
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(tracking_uri)

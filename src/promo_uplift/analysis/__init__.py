@@ -21,6 +21,7 @@ from promo_uplift.analysis.estimation import (
 )
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
+from promo_uplift.analysis.value import tuning_table, value_of_modelling
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
 
 __all__ = [
@@ -44,5 +45,7 @@ __all__ = [
     "refuse_unknown",
     "scores_table",
     "scoring_model",
+    "tuning_table",
+    "value_of_modelling",
     "value_policies",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from promo_uplift.analysis.estimation import held_out_scores
+from promo_uplift.analysis.value import tuning_sentence
 from promo_uplift.checks import (
     CheckResult,
     Evidence,
@@ -278,7 +279,8 @@ def reach_verdict(
         parameters=policy,
         wording=wording,
     )
-    return decided, results
+    spoken = tuning_sentence(ranking=ranking, champion=evaluation.champion, wording=wording)
+    return replace(decided, figures=(*decided.figures, *spoken)), results
 
 
 def list_households(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from promo_uplift.analysis.value import value_figures
 from promo_uplift.contracts.columns import CAMPAIGN_ID, HOUSEHOLD_ID
 from promo_uplift.contracts.parameters import (
     CheckParameters,
@@ -159,6 +161,13 @@ def rank_learners(
         parameters=metrics,
         rng=derived_rng(seed=seed, purpose="ranking"),
     )
+    values = value_figures(
+        data=data, nuisances=nuisances, cross_fitted=cross_fitted, metrics=metrics, seed=seed
+    )
+    ranking = replace(
+        ranking,
+        figures={name: figures | values[name] for name, figures in ranking.figures.items()},
+    )
     rows = np.arange(len(nuisances.fold))
     losses = {
         loss: {
@@ -177,7 +186,10 @@ def rank_learners(
         r_loss=losses["r_loss"],
         seconds={name: fitted.seconds for name, fitted in cross_fitted.items()},
     )
-    return ranking, table
+    parts = ("seconds_tuning", "seconds_fitting")
+    return ranking, table.assign(
+        **{part: [getattr(cross_fitted[name], part) for name in table["learner"]] for part in parts}
+    )
 
 
 def average_effects(

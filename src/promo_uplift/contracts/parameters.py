@@ -315,6 +315,7 @@ class ReportParameters(Parameters):
     curve_points: Annotated[int, Field(ge=11)]
     histogram_bins: Annotated[int, Field(ge=5)]
     calibration_groups: Annotated[int, Field(ge=2)]
+    importance_min_trials: Count = 20
 
 
 class AnalysisParameters(Parameters):

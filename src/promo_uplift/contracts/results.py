@@ -230,6 +230,8 @@ class CrossFittedCate:
         One row per held-out fold of a tuned learner: trials, pruned, stopped_by, gain (inner loss
         of the defaults minus that of the best trial) with interval, used (``defaults`` or
         ``best``), warm_start_moved, seconds.
+    tuning_loss : str or None
+        Loss that the studies minimised.
     """
 
     learner: str
@@ -242,6 +244,7 @@ class CrossFittedCate:
     seconds_tuning: float = 0.0
     seconds_fitting: float = 0.0
     studies: pd.DataFrame | None = None
+    tuning_loss: str | None = None
 
     def held_out(self) -> FloatArray:
         """CATE of each row from a model that never saw its fold, ``(n,)``."""

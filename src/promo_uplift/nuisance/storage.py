@@ -7,7 +7,9 @@ from pathlib import Path
 
 import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from promo_uplift.contracts.errors import ConfigurationError
 
 _JOURNAL_LOCK_SECONDS = 10  # a lock that a killed process left behind is broken after this
 _SQLITE_WAIT_SECONDS = 60
@@ -55,12 +57,23 @@ def _opened_database(address: str) -> optuna.storages.RDBStorage:
     if address.startswith("sqlite:///"):
         Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         options = {"connect_args": {"timeout": _SQLITE_WAIT_SECONDS}}
-    for _ in range(_OPENING_ATTEMPTS - 1):
+    for attempt in range(1, _OPENING_ATTEMPTS + 1):
         try:
             return optuna.storages.RDBStorage(address, engine_kwargs=options)
-        except DBAPIError:  # two workers made the tables at once: the slower one looks again
+        except (ImportError, ArgumentError) as error:
+            raise ConfigurationError(
+                f"`tuning.storage` names a database whose driver is unknown or not installed: {error}. "
+                "Correct the URL, install the driver, or keep the studies in a file."
+            ) from error
+        except DBAPIError as error:
+            # two workers made the tables at once: the slower one looks again
+            if attempt == _OPENING_ATTEMPTS:
+                raise ConfigurationError(
+                    f"`tuning.storage` could not be opened: {error}. Check the database's address "
+                    "and that it takes connections."
+                ) from error
             time.sleep(_OPENING_PAUSE_SECONDS)
-    return optuna.storages.RDBStorage(address, engine_kwargs=options)
+    raise AssertionError("unreachable")
 
 
 def _cut_torn_line(file: Path) -> None:

@@ -278,7 +278,7 @@ def run_study(
     if not plan.is_tuned:
         return StudyResult(dict(plan.parameters.defaults), float("nan"), _no_trials(plan))
     work = _Work(plan, split_loss, n_splits, gain, on_trial)
-    with _quiet_optuna():
+    with quiet_optuna():
         storage = opened_storage(plan.storage)
         if plan.storage is None:
             return _searched(storage=storage, work=work, check_lease=_nobody_else)
@@ -458,7 +458,8 @@ def _no_trials(plan: StudyPlan) -> pd.DataFrame:
 
 
 @contextmanager
-def _quiet_optuna() -> Iterator[None]:
+def quiet_optuna() -> Iterator[None]:
+    """Let Optuna speak of warnings only, while the block runs."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -157,6 +157,7 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
         default_cate=default_cate,
         seconds_tuning=time.perf_counter() - started - (fitted - tuned) if is_tuned else 0.0,
         seconds_fitting=fitted - tuned,
+        tuning_loss=tuning.loss if is_tuned else None,
         studies=_studies_table(studies=studies, parameters=parameters, n_moved=start.n_moved)
         if is_tuned
         else None,

@@ -43,6 +43,12 @@ def create_pipeline() -> Pipeline:
                 name="rank_learners",
             ),
             Node(
+                nodes.collect_studies,
+                inputs="cross_fitted",
+                outputs="tuning_studies",
+                name="collect_studies",
+            ),
+            Node(
                 nodes.estimate_effects,
                 inputs=[
                     "trial_data",

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from promo_uplift.analysis import held_out_scores, overlap_of
+from promo_uplift.analysis import held_out_scores, overlap_of, value_of_modelling
 from promo_uplift.checks import Verdict
 from promo_uplift.contracts.parameters import (
     CheckParameters,
+    EstimationParameters,
     MetricParameters,
     PolicyParameters,
     ReportParameters,
@@ -18,7 +19,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.metrics import RankingMetrics, group_effects, uplift_curves
-from promo_uplift.nuisance.seeding import derived_rng
+from promo_uplift.nuisance.seeding import derived_rng, derived_seed
 from promo_uplift.policy import PolicyEvaluation
 from promo_uplift.reporting.figures import (
     calibration_figure,
@@ -28,6 +29,11 @@ from promo_uplift.reporting.figures import (
     uplift_figure,
 )
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
+from promo_uplift.reporting.tuning_figures import (
+    tuning_history_figure,
+    tuning_importances_figure,
+)
+from promo_uplift.tuning.importance import importances
 
 
 def draw_uplift_curves(
@@ -126,6 +132,35 @@ def draw_effects(
     return effects_figure(effects=effects, level=metrics.level, wording=wording)
 
 
+def draw_tuning_history(cross_fitted: dict[str, CrossFittedCate]) -> Figure:
+    """Draw how far each search got beyond the defaults, and where it ended."""
+    return tuning_history_figure(
+        trials={name: one.tuning for name, one in cross_fitted.items() if len(one.tuning)}
+    )
+
+
+def draw_tuning_importances(
+    cross_fitted: dict[str, CrossFittedCate],
+    estimation: EstimationParameters,
+    report: ReportParameters,
+    seed: int,
+) -> Figure:
+    """Draw which hyperparameters moved the loss."""
+    return tuning_importances_figure(
+        found={
+            name: importances(
+                trials=one.tuning,
+                search_space=estimation.learners[name].search_space,
+                min_trials=report.importance_min_trials,
+                seed=derived_seed(seed=seed, purpose=f"importances/{name}"),
+            )
+            for name, one in cross_fitted.items()
+            if len(one.tuning)
+        },
+        min_trials=report.importance_min_trials,
+    )
+
+
 def record_run(
     trials: pd.DataFrame,
     data: TrialData,
@@ -140,6 +175,8 @@ def record_run(
     windows: TrialParameters,
     policy: PolicyParameters,
     checks: CheckParameters,
+    metrics: MetricParameters,
+    seed: int,
 ) -> RunRecord:
     """Collect what the tracking store keeps of this run."""
     return run_record(
@@ -161,4 +198,12 @@ def record_run(
             "money": money_tag(policy),
         },
         inputs={"trials": trials},
+        values=value_of_modelling(
+            data=data,
+            nuisances=nuisances,
+            cross_fitted=cross_fitted,
+            champion_by_fold=evaluation.learner_by_fold,
+            metrics=metrics,
+            seed=seed,
+        ),
     )
