@@ -62,7 +62,7 @@ def _opened_database(address: str) -> optuna.storages.RDBStorage:
             return optuna.storages.RDBStorage(address, engine_kwargs=options)
         except (ImportError, ArgumentError) as error:
             raise ConfigurationError(
-                f"`tuning.storage` names a database whose driver is unknown or not installed: {error}. "
+                f"`tuning.storage` names a database whose driver is not installed: {error}. "
                 "Correct the URL, install the driver, or keep the studies in a file."
             ) from error
         except DBAPIError as error:
