@@ -109,7 +109,7 @@ def png(figure):
 
 def test_the_history_has_a_panel_a_learner_and_says_where_it_stopped():
     figure = tuning_history_figure(trials={"x_learner": TRIALS, "t_learner": TRIALS})
-    shown = [axis for axis in figure.axes if axis.get_visible()]
+    shown = figure.axes
     assert [axis.get_title(loc="left") for axis in shown] == ["x_learner", "t_learner"]
     assert "the gain's interval holds 0" in texts(figure)
     assert "out of time" not in texts(figure)  # no study was

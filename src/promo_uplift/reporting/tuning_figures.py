@@ -40,7 +40,7 @@ def _panels(*, names: list[str], title: str, legend_lines: int = 0) -> tuple[Fig
     figure = Figure(figsize=(WIDTH, MARGIN + PANEL_HEIGHT * rows), layout="constrained", dpi=120)
     axes = np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).ravel().tolist()
     for axis in axes[len(names) :]:
-        axis.set_visible(False)
+        axis.remove()
     for axis, name in zip(axes, names, strict=False):
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8.5)
@@ -57,8 +57,8 @@ def _note(figure: Figure, text: str) -> None:
 
 def _nothing_tuned(title: str) -> Figure:
     figure, (axis,) = _panels(names=[""], title=title)
-    axis.set_axis_off()
-    axis.text(0.0, 0.5, "No learner was tuned in this run.", fontsize=10, color=BLACK)
+    axis.remove()
+    figure.text(0.01, 0.5, "No learner was tuned in this run.", fontsize=10, color=BLACK)
     return figure
 
 
@@ -116,13 +116,12 @@ def tuning_history_figure(*, trials: Mapping[str, pd.DataFrame]) -> Figure:
         lowest = min(lowest, float(np.nanmin(lines.to_numpy())))
         longest = max(longest, len(lines))
     for axis in axes:
+        axis.set_xlabel("finished trials", fontsize=9)
         axis.set_ylim(1.12 * lowest - 1e-4, -0.12 * lowest + 1e-4)
         axis.set_xlim(0.5, longest + 0.5)
         axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1 if lowest > -0.05 else 0))
     for axis in axes[::COLUMNS]:
         axis.set_ylabel("loss against\nthe defaults'", fontsize=9)
-    for axis in axes[-COLUMNS:]:
-        axis.set_xlabel("finished trials", fontsize=9)
     handles = [
         Line2D([], [], color=BLUE, lw=2.2, label="median of the folds"),
         Line2D([], [], color=GREY, lw=0.8, label="one fold"),
@@ -173,10 +172,11 @@ def tuning_importances_figure(*, found: Mapping[str, Importances], min_trials: i
         for position, share in enumerate(shares):
             axis.text(share + 0.02, position, f"{share:.0%}", va="center", fontsize=8)
         axis.set_xlim(0.0, 1.15)
-        axis.xaxis.set_visible(False)
+        axis.set_xticks([])
+        axis.set_xlabel("share of the loss's variation", fontsize=9)
         axis.spines["bottom"].set_visible(False)
     if not drawn:
-        axes[0].set_axis_off()
+        axes[0].remove()
     few = [f"{name} ({one.n_trials})" for name, one in found.items() if not one.shares]
     left_out = (
         f" Not drawn, for too few complete trials (below {min_trials}) or losses that all agree: "
