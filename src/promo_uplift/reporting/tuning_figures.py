@@ -173,7 +173,7 @@ def tuning_importances_figure(*, found: Mapping[str, Importances], min_trials: i
             axis.text(share + 0.02, position, f"{share:.0%}", va="center", fontsize=8)
         axis.set_xlim(0.0, 1.15)
         axis.set_xticks([])
-        axis.set_xlabel("share of the loss's variation", fontsize=9)
+        axis.set_xlabel("share of variation", fontsize=9)
         axis.spines["bottom"].set_visible(False)
     if not drawn:
         axes[0].remove()
