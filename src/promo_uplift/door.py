@@ -498,7 +498,7 @@ def analyse(  # noqa: PLR0913 - the library's one call
     TrialError, LearnerError, CheckError, ConfigurationError, pydantic.ValidationError
         Naming the column or parameter, the rule, what was found and what to do.
     """
-    overrides: dict[str, Any] = {"tuning": {"journal": None}, "nuisance": {"store": None}}
+    overrides: dict[str, Any] = {"tuning": {"storage": None}, "nuisance": {"store": None}}
     _merge(overrides, _money(contact_cost, margin_rate, outcome_value))
     if unit is not None:
         _merge(overrides, {"wording": {"unit": unit}})

@@ -20,7 +20,11 @@ from kedro.framework.project import pipelines
 from pydantic import BaseModel
 
 from promo_uplift.contracts.errors import ConfigurationError
-from promo_uplift.contracts.parameters import CheckParameters, EstimationParameters
+from promo_uplift.contracts.parameters import (
+    CheckParameters,
+    EstimationParameters,
+    TuningParameters,
+)
 
 VERDICT_TEXT = "verdict_text"
 #: What a tracking store takes at once.
@@ -115,6 +119,21 @@ def refuse_unknown_names(*, estimation: Any, checks: Any) -> None:
         validate_check_parameters(checks)
 
 
+def warm_start_leaves(tuning: Any) -> dict[str, Any]:
+    """Content of the warm start under dotted names: the run is a function of it, not of a path.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is missing or holds something else.
+    """
+    from promo_uplift.tuning import read_warm_start  # noqa: PLC0415 - as above
+
+    if not isinstance(tuning, TuningParameters):
+        return {}
+    return flattened("tuning.warm_start", read_warm_start(tuning.warm_start))
+
+
 class RunContextHooks:
     """Times the stages, tags the MLflow run, and prints the verdict last."""
 
@@ -141,7 +160,7 @@ class RunContextHooks:
             for name in sorted(top_level(parameters))
             for key, leaf in flattened(name, parameters[f"params:{name}"]).items()
             if "." in key
-        }
+        } | warm_start_leaves(parameters.get("params:tuning"))
         refuse_unknown_names(
             estimation=parameters.get("params:estimation"), checks=parameters.get("params:checks")
         )

@@ -19,6 +19,7 @@ TABLES = (
     "07_model_output/cate_scores.parquet",
     "08_reporting/leaderboard.csv",
     "08_reporting/metric_versions.csv",
+    "08_reporting/tuning.csv",
     "08_reporting/policy_curve.csv",
     "08_reporting/policy_value.csv",
     "08_reporting/checks.csv",
@@ -27,10 +28,10 @@ TABLES = (
 
 
 def table(run: Finished, path: str) -> pd.DataFrame:
-    """Return a table of a run, without the one column that may differ."""
+    """Return a table of a run, without the columns that may differ."""
     file = run.folder / "data" / path
     frame = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
-    return frame.drop(columns="seconds", errors="ignore")
+    return frame.loc[:, [name for name in frame if not name.startswith("seconds")]]
 
 
 def n_optuna_trials(run: Finished) -> int:

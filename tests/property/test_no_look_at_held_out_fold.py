@@ -66,6 +66,8 @@ TUNING = TuningParameters(
     timeout_seconds=60.0,
     n_startup_trials=2,
     pruner_warmup_folds=1,
+    check_after_trials=2,
+    gain_level=0.2,
 )
 
 
@@ -178,6 +180,13 @@ def test_cate_of_a_column_does_not_depend_on_its_fold(name):
         after = cate_of(name, other, nuisances_of(other, fold))
         np.testing.assert_array_equal(after.cate[:, held_out], before.cate[:, held_out])
         assert after.parameters[held_out] == before.parameters[held_out]
+        if before.default_cate is not None:
+            mine = fold == held_out
+            np.testing.assert_array_equal(after.default_cate[mine], before.default_cate[mine])
+            pd.testing.assert_series_equal(
+                after.studies.loc[held_out].drop("seconds"),
+                before.studies.loc[held_out].drop("seconds"),
+            )
 
 
 def test_entries_come_from_models_that_saw_neither_fold():

@@ -119,7 +119,7 @@ def analysis_parameters(*, learners=None):
                 "timeout_seconds": 60.0,
                 "n_startup_trials": 1,
                 "pruner_warmup_folds": 1,
-                "journal": "never/written.log",
+                "storage": "never/written.log",
                 "progress": True,
             },
             "metrics": {"uplift_shares": [0.2], "level": 0.95, "bootstrap_replicates": 500},

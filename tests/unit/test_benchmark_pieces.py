@@ -104,7 +104,7 @@ def test_a_run_keeps_its_parameters_but_for_the_sizes(tmp_path):
     parameters = sized(tmp_path)
     assert parameters.nuisance.n_folds == 3
     assert parameters.nuisance.n_trials == parameters.tuning.n_trials == 0
-    assert parameters.tuning.journal is None
+    assert parameters.tuning.storage is None
     assert parameters.estimation.n_workers == 1
     assert parameters.metrics.bootstrap_replicates == 50
     assert parameters.policy.redemption_cost_usd == 0.0

@@ -27,6 +27,7 @@ from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
     LearnerParameters,
+    TuningParameters,
 )
 from promo_uplift.hooks import (
     RunContextHooks,
@@ -35,6 +36,7 @@ from promo_uplift.hooks import (
     refuse_unknown_names,
     refuse_unknown_parameters,
     top_level,
+    warm_start_leaves,
 )
 
 KNOWN = ["policy", "metrics", "seed"]
@@ -77,6 +79,26 @@ def test_parameters_are_logged_by_their_leaves():
     }
     assert flattened("learner", learner) == {"learner.defaults.num_leaves": 4}
     assert flattened("seed", 1) == {"seed": 1}
+
+
+def test_the_content_of_a_warm_start_is_logged(tmp_path):
+    file = tmp_path / "found.json"
+    file.write_text('{"champion": "x", "learners": {"x": {"depth": 3}, "t": {"rate": 0.5}}}')
+    budget = {
+        "loss": "r_loss",
+        "n_trials": 1,
+        "timeout_seconds": 1.0,
+        "n_startup_trials": 1,
+        "pruner_warmup_folds": 0,
+    }
+    cold = TuningParameters(**budget)
+    assert warm_start_leaves(cold) == warm_start_leaves(None) == {}
+    assert warm_start_leaves(cold.model_copy(update={"warm_start": str(file)})) == {
+        "tuning.warm_start.x.depth": 3,
+        "tuning.warm_start.t.rate": 0.5,
+    }
+    with pytest.raises(ConfigurationError, match="there is none at"):
+        warm_start_leaves(cold.model_copy(update={"warm_start": str(tmp_path / "no.json")}))
 
 
 @pytest.mark.parametrize(

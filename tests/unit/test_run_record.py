@@ -126,6 +126,8 @@ def test_each_learner_has_the_same_names_for_its_own_policy():
         "dr_loss": 8.0,
         "r_loss": 6.0,
         "seconds": 1.5,
+        "seconds_tuning": 0.0,
+        "seconds_fitting": 0.0,
     }
     assert champion.metrics["roi_optimal_share"] == 0.6
     assert champion.parameters == {"fold_0.num_leaves": 2, "fold_1.num_leaves": 3}

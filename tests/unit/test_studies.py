@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from promo_uplift.contracts.errors import LearnerError
 from promo_uplift.contracts.parameters import LearnerParameters
+from promo_uplift.contracts.results import Interval
 from promo_uplift.nuisance.studies import (
     ALL_FOLDS,
     TRIAL_COLUMNS,
@@ -234,3 +236,139 @@ def test_studies_of_other_folds_seeds_or_data_have_other_names():
     }
     assert len(names) == 5
     assert Path(plan().study_name).parts[:2] == ("digest", "thing")
+
+
+def gain_of(low):
+    """A gain whose interval begins at ``low``, and the choices it was asked for."""
+    asked = []
+
+    def gain(choice):
+        asked.append(dict(choice))
+        return Interval(low + 1.0, low, low + 2.0)
+
+    return gain, asked
+
+
+def test_a_study_without_a_proven_gain_ends_and_keeps_the_defaults():
+    gain, asked = gain_of(-0.5)
+    result = run_study(plan=plan(check_after_trials=5), split_loss=bowl, n_splits=3, gain=gain)
+    assert len(result.trials) == 5
+    assert set(result.trials["stopped_by"]) == {result.stopped_by} == {"no_gain"}
+    assert result.parameters == DEFAULTS
+    assert result.loss == result.trials.loc[0, "loss"] == pytest.approx(28.0)
+    assert result.gain == Interval(0.5, -0.5, 1.5)
+    assert len(asked) == 1  # and the same trial is not asked about twice
+
+
+def test_a_proven_gain_goes_on_and_is_used():
+    gain, asked = gain_of(0.1)
+    result = run_study(plan=plan(check_after_trials=5), split_loss=bowl, n_splits=3, gain=gain)
+    free = run_study(plan=plan(), split_loss=bowl, n_splits=3)
+    assert result.stopped_by == "trials"
+    assert result.parameters == free.parameters == asked[-1]
+    assert finished(result).equals(finished(free))
+
+
+def test_a_gain_that_is_lost_by_the_end_is_not_used():
+    def gain(choice):
+        is_last = choice["depth"] == last.parameters["depth"] and choice == last.parameters
+        return Interval(1.0, -1.0, 3.0) if is_last else Interval(2.0, 1.0, 3.0)
+
+    last = run_study(plan=plan(n_trials=20), split_loss=bowl, n_splits=3)
+    early = run_study(plan=plan(n_trials=5), split_loss=bowl, n_splits=3)
+    assert early.parameters != last.parameters
+    result = run_study(
+        plan=plan(n_trials=20, check_after_trials=5), split_loss=bowl, n_splits=3, gain=gain
+    )
+    assert result.stopped_by == "trials"
+    assert result.parameters == DEFAULTS
+
+
+def test_without_a_check_the_best_trial_is_used_as_it_is():
+    gain, asked = gain_of(-0.5)
+    result = run_study(plan=plan(), split_loss=bowl, n_splits=3, gain=gain)
+    assert result.gain is None
+    assert asked == []
+    assert result.parameters != DEFAULTS
+
+
+def test_pruned_trials_count_as_finished_and_are_never_the_best():
+    gain, _ = gain_of(0.1)
+    result = run_study(
+        plan=plan(n_trials=20, check_after_trials=10), split_loss=bowl, n_splits=4, gain=gain
+    )
+    states = result.trials["state"].value_counts()
+    assert states["PRUNED"] > 0
+    assert states.sum() == 20
+    complete = result.trials[result.trials["state"] == "COMPLETE"]
+    assert result.loss == complete["loss"].min()
+
+
+@pytest.mark.parametrize("low", [-0.5, 0.1])
+def test_a_study_killed_at_any_trial_decides_the_same(tmp_path, low):
+    gain, _ = gain_of(low)
+    whole = run_study(plan=plan(check_after_trials=5), split_loss=bowl, n_splits=3, gain=gain)
+    for dies_at in (2, 8, 13, 15, 20):
+        stored = plan(check_after_trials=5, storage=f"sqlite:///{tmp_path}/{low}-{dies_at}.db")
+        n_calls = 0
+
+        def dies(choice, split):
+            nonlocal n_calls
+            n_calls += 1
+            if n_calls == dies_at:  # noqa: B023 - called before the next round
+                raise KeyboardInterrupt
+            return bowl(choice, split)
+
+        with suppress(KeyboardInterrupt):
+            run_study(plan=stored, split_loss=dies, n_splits=3, gain=gain)
+        resumed = run_study(plan=stored, split_loss=bowl, n_splits=3, gain=gain)
+        assert resumed.parameters == whole.parameters
+        assert (resumed.stopped_by, resumed.gain) == (whole.stopped_by, whole.gain)
+        assert finished(resumed).reset_index(drop=True).equals(finished(whole))
+
+
+def test_a_decision_is_kept_in_the_storage(tmp_path):
+    stored = plan(check_after_trials=5, storage=str(tmp_path / "studies.log"))
+    gain, _ = gain_of(-0.5)
+    first = run_study(plan=stored, split_loss=bowl, n_splits=3, gain=gain)
+    nobody, asked = gain_of(9.0)
+    again = run_study(plan=stored, split_loss=bowl, n_splits=3, gain=nobody)
+    assert asked == []
+    assert again.parameters == first.parameters
+
+
+WARM = ({"depth": 4, "rate": 0.1, "rule": "a"}, {"depth": 1, "rate": 0.5, "rule": "b"})
+
+
+def tried(result):
+    return [
+        {key: row[key] for key in SPACE} for row in finished(result)[list(SPACE)].to_dict("records")
+    ]
+
+
+def test_a_warm_start_follows_the_defaults():
+    result = run_study(plan=plan(warm_start=WARM), split_loss=bowl, n_splits=1)
+    assert tried(result)[:3] == [{key: DEFAULTS[key] for key in SPACE}, *WARM]
+    assert len(result.trials) == 12
+    assert result.loss == pytest.approx(0.0)  # the warm point is the bottom of the bowl
+    assert plan(warm_start=WARM).study_name != plan().study_name
+
+
+@pytest.mark.parametrize("dies_at", [1, 2, 3, 4, 5])
+def test_a_warm_start_survives_a_kill(tmp_path, dies_at):
+    stored = plan(warm_start=WARM, n_trials=4, storage=str(tmp_path / "studies.log"))
+    n_calls = 0
+
+    def dies(choice, split):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls == dies_at:
+            raise KeyboardInterrupt
+        return bowl(choice, split)
+
+    with suppress(KeyboardInterrupt):
+        run_study(plan=stored, split_loss=dies, n_splits=1)
+    resumed = run_study(plan=stored, split_loss=bowl, n_splits=1)
+    whole = run_study(plan=plan(warm_start=WARM, n_trials=4), split_loss=bowl, n_splits=1)
+    assert tried(resumed) == tried(whole)
+    assert len(finished(resumed)) == 4

@@ -31,6 +31,7 @@ from promo_uplift.analysis.heterogeneity import (
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
+from promo_uplift.analysis.value import tuning_table
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
 
 __all__ = [
@@ -65,5 +66,6 @@ __all__ = [
     "repeated_effects",
     "scores_table",
     "scoring_model",
+    "tuning_table",
     "value_policies",
 ]

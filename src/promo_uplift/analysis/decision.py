@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from promo_uplift.analysis.estimation import held_out_scores, selection_losses
 from promo_uplift.analysis.heterogeneity import Heterogeneity
+from promo_uplift.analysis.value import tuning_sentence
 from promo_uplift.checks import (
     CheckResult,
     Evidence,
@@ -65,7 +66,9 @@ from promo_uplift.tuning import (
     DeployedLearner,
     fit_deployed,
     held_out_interval,
+    read_warm_start,
     study_digest,
+    tuning_settings,
 )
 
 
@@ -183,10 +186,11 @@ def deploy(
 ) -> tuple[DeployedLearner, DeploymentNuisances]:
     """Fit the champion and the nuisances on all rows, for households to come."""
     parameters = estimation.learners[champion]
+    before = read_warm_start(tuning.warm_start).get(champion)
     settings = {
         "nuisance": nuisance.deciding(),
         "learner": parameters.model_dump(),
-        "tuning": tuning.model_dump(exclude={"journal", "progress"}),
+        "tuning": tuning_settings(tuning=tuning, warm_start=before),
         "seed": seed,
     }
     prefix = study_digest(data=data, settings=settings)
@@ -198,8 +202,9 @@ def deploy(
         tuning=tuning,
         seed=seed,
         interval_replicates=estimation.interval_replicates,
-        storage=tuning.journal,
+        storage=tuning.storage,
         study_prefix=prefix,
+        warm_start=before,
     )
     models = fit_deployment_nuisances(
         data=data,
@@ -207,7 +212,7 @@ def deploy(
         parameters=nuisance,
         seed=seed,
         n_workers=estimation.n_workers,
-        storage=tuning.journal,
+        storage=tuning.storage,
         study_prefix=prefix,
     )
     return learner, models
@@ -285,7 +290,8 @@ def reach_verdict(
         parameters=policy,
         wording=wording,
     )
-    return decided, results
+    spoken = tuning_sentence(ranking=ranking, champion=evaluation.champion, wording=wording)
+    return replace(decided, figures=(*decided.figures, *spoken)), results
 
 
 def list_households(

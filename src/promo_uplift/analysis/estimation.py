@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import scipy
 
+from promo_uplift.analysis.value import value_figures
 from promo_uplift.contracts.columns import CAMPAIGN_ID, HOUSEHOLD_ID
 from promo_uplift.contracts.parameters import (
     CheckParameters,
@@ -51,7 +53,13 @@ from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.nuisance.store import nuisances_once
 from promo_uplift.trials import household_folds
-from promo_uplift.tuning import cross_fit_learner, loss_terms, study_digest
+from promo_uplift.tuning import (
+    cross_fit_learner,
+    loss_terms,
+    read_warm_start,
+    study_digest,
+    tuning_settings,
+)
 
 
 def held_out_scores(*, data: TrialData, nuisances: CrossFittedNuisances) -> FloatArray:
@@ -80,7 +88,7 @@ def estimate_nuisances(
     n_workers : int
         Processes; the result does not depend on it.
     tuning : TuningParameters
-        Its journal, from which interrupted studies resume.
+        Its storage, from which interrupted studies resume.
     seed : int
     progress : bool
         Whether to show bars on stderr.
@@ -104,7 +112,7 @@ def estimate_nuisances(
             parameters=nuisance,
             seed=seed,
             n_workers=n_workers,
-            storage=tuning.journal,
+            storage=tuning.storage,
             study_prefix=digest,
             progress=progress,
         ),
@@ -143,6 +151,7 @@ def cross_fit_learners(
     """
     left_out = left_out_learners(names=estimation.learners, data=data)
     check_some_can_run(candidates=estimation.candidates, left_out=left_out)
+    before = read_warm_start(tuning.warm_start)
     return {
         name: cross_fit_learner(
             name=name,
@@ -152,16 +161,17 @@ def cross_fit_learners(
             tuning=tuning,
             seed=seed,
             n_workers=estimation.n_workers,
-            storage=tuning.journal,
+            storage=tuning.storage,
             study_prefix=study_digest(
                 data=data,
                 settings={
                     "nuisance": nuisance.deciding(),
                     "learner": parameters.model_dump(),
-                    "tuning": tuning.model_dump(exclude={"journal", "progress"}),
+                    "tuning": tuning_settings(tuning=tuning, warm_start=before.get(name)),
                     "seed": seed,
                 },
             ),
+            warm_start=before.get(name),
             progress=progress,
         )
         for name, parameters in estimation.learners.items()
@@ -247,6 +257,13 @@ def rank_learners(
         parameters=metrics,
         rng=derived_rng(seed=seed, purpose="ranking"),
     )
+    values = value_figures(
+        data=data, nuisances=nuisances, cross_fitted=cross_fitted, metrics=metrics, seed=seed
+    )
+    ranking = replace(
+        ranking,
+        figures={name: figures | values.get(name, {}) for name, figures in ranking.figures.items()},
+    )
     rows = np.arange(len(nuisances.fold))
     losses = {
         loss: {
@@ -267,6 +284,9 @@ def rank_learners(
         seconds={name: fitted.seconds for name, fitted in cross_fitted.items()},
         left_out=left_out_learners(names=configured, data=data),
     )
+    for part in ("seconds_tuning", "seconds_fitting"):
+        spent = {name: getattr(fitted, part) for name, fitted in cross_fitted.items()}
+        table[part] = table["learner"].map(spent)
     return ranking, table
 
 

@@ -75,7 +75,7 @@ def sized_parameters(*, parameters: AnalysisParameters, sizes: AnalysisSizes) ->
                 }
             ),
             "tuning": parameters.tuning.model_copy(
-                update={"n_trials": 0, "journal": None, "progress": False}
+                update={"n_trials": 0, "storage": None, "progress": False}
             ),
             "metrics": parameters.metrics.model_copy(
                 update={"bootstrap_replicates": sizes.bootstrap_replicates}

@@ -6,9 +6,10 @@ are annotated with them.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from promo_uplift.contracts.results import Interval
 
@@ -103,15 +104,34 @@ class LearnerParameters(Parameters):
 
 
 class TuningParameters(Parameters):
-    """Budget and rule of every Optuna study."""
+    """Budget and rule of every Optuna study.
+
+    ``storage`` is a journal file or a database's URL; ``lease_seconds`` is how long a worker of a
+    shared storage may be silent. ``check_after_trials`` None takes the best trial as it is;
+    otherwise its gain over the defaults has to be shown at ``gain_level``.
+    """
 
     loss: Literal["r_loss", "dr_loss"]
     n_trials: Annotated[int, Field(ge=0)]
     timeout_seconds: Annotated[float, Field(gt=0.0)]
     n_startup_trials: Count
     pruner_warmup_folds: Annotated[int, Field(ge=0)]
-    journal: str | None = None
+    storage: str | None = None
+    lease_seconds: Annotated[float, Field(gt=0.0)] = 60.0
+    warm_start: str | None = None
+    check_after_trials: Annotated[int, Field(ge=2)] | None = None
+    gain_level: OpenShare = 0.95
     progress: bool = False
+
+    @field_validator("storage")
+    @classmethod
+    def _no_password_is_written_down(cls, value: str | None) -> str | None:
+        if value is not None and re.search(r"://[^/@]*:[^/]*@|password=", value):
+            raise ValueError(
+                "`storage` must not hold a password: every parameter is logged. Take it out of the "
+                "URL and give it to the database's client (PostgreSQL: PGPASSWORD or ~/.pgpass)."
+            )
+        return value
 
 
 class NuisanceParameters(Parameters):
@@ -333,6 +353,7 @@ class ReportParameters(Parameters):
     histogram_bins: Annotated[int, Field(ge=5)]
     calibration_groups: Annotated[int, Field(ge=2)]
     toc_smallest_share: OpenShare = 0.05
+    importance_min_trials: Count = 20
 
 
 class ExplanationParameters(Parameters):

@@ -254,6 +254,16 @@ class CrossFittedCate:
         Chosen hyperparameters, one per held-out fold.
     seconds : float
         Wall time of tuning, fitting and predicting.
+    default_cate : float64 (n,) or None
+        Held-out CATE with the defaults; None where nothing was tuned.
+    seconds_tuning, seconds_fitting : float
+        Its parts: the search with the fits that value it; the fits that predict.
+    studies : DataFrame or None
+        One row per held-out fold of a tuned learner: trials, pruned, stopped_by, gain (inner loss
+        of the defaults minus that of the best trial) with interval, used (``defaults`` or
+        ``best``), warm_start_moved, seconds.
+    tuning_loss : str or None
+        Loss that the studies minimised.
     """
 
     learner: str
@@ -262,6 +272,11 @@ class CrossFittedCate:
     tuning: pd.DataFrame
     parameters: tuple[dict[str, float | int | str | bool], ...]
     seconds: float
+    default_cate: FloatArray | None = None
+    seconds_tuning: float = 0.0
+    seconds_fitting: float = 0.0
+    studies: pd.DataFrame | None = None
+    tuning_loss: str | None = None
 
     def held_out(self) -> FloatArray:
         """CATE of each row from a model that never saw its fold, ``(n,)``."""

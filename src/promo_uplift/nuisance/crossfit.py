@@ -34,6 +34,7 @@ from promo_uplift.nuisance.studies import (
     StudyPlan,
     StudyResult,
     check_search_space,
+    run_studies,
     run_study,
 )
 
@@ -69,7 +70,7 @@ def cross_fit_nuisances(
     n_workers : int
         Processes; the result does not depend on it.
     storage : str, optional
-        Optuna journal file from which interrupted studies resume.
+        Journal file or database URL, from which interrupted studies resume.
     study_prefix : str
         First part of the studies' names: a digest of data and configuration.
     progress : bool
@@ -100,7 +101,7 @@ def cross_fit_nuisances(
 
     label = "nuisances: tune" if progress else None
     keys = [(name, held_out) for name in NUISANCES for held_out in folds]
-    studies = run_in_order(
+    studies = run_studies(
         work=tune_nuisance,
         arguments=[
             {

@@ -31,9 +31,8 @@ from promo_uplift.nuisance.models import (
     fit_nuisance,
     nuisance_features,
 )
-from promo_uplift.nuisance.parallel import run_in_order
 from promo_uplift.nuisance.seeding import derived_seed
-from promo_uplift.nuisance.studies import ALL_FOLDS, Choice, check_search_space
+from promo_uplift.nuisance.studies import ALL_FOLDS, Choice, check_search_space, run_studies
 
 _DEPLOYED = ("propensity", "redemption")
 
@@ -126,7 +125,7 @@ def fit_deployment_nuisances(
     boosting_parameters(parameters.model.defaults)
     campaigns = np.unique(data.campaign)
     features = nuisance_features(data=data, campaigns=campaigns)
-    studies = run_in_order(
+    studies = run_studies(
         work=tune_nuisance,
         arguments=[
             {

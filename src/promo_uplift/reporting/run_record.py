@@ -157,7 +157,13 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
     )
     if is_money_stated:
         metrics |= with_interval("winners_curse_usd", evaluation.winners_curse_usd)
+    for baseline in ("response", "constant"):
+        gained = ranking.figures[SELECTED][f"auuc_minus_{baseline}"]
+        metrics |= with_interval(f"value_of_modelling_{baseline}", gained)
+    best = cross_fitted[evaluation.champion]
     metrics |= {
+        "value_of_modelling_seconds": sum(one.seconds for one in cross_fitted.values()),
+        "value_of_tuning_seconds": best.seconds_tuning,
         "propensity_auc": overlap.propensity_auc,
         "overlap_share": overlap.overlap_share,
         "clipped_share": overlap.clipped_share,
@@ -176,7 +182,11 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
                 is_money_stated=is_money_stated,
             )
             | {str(loss): value for loss, value in lost[name].items()}
-            | {"seconds": fitted.seconds},
+            | {
+                "seconds": fitted.seconds,
+                "seconds_tuning": fitted.seconds_tuning,
+                "seconds_fitting": fitted.seconds_fitting,
+            },
             parameters={
                 f"fold_{fold}.{key}": value
                 for fold, chosen in enumerate(fitted.parameters)
@@ -192,4 +202,8 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
         if "stopped_by" in record.trials
     )
     metrics["studies_stopped_by_seconds"] = float(stopped)
+    studies = [one.studies for one in cross_fitted.values() if one.studies is not None]
+    metrics["studies_stopped_by_no_gain"] = float(
+        sum(int((table["stopped_by"] == "no_gain").sum()) for table in studies)
+    )
     return RunRecord(metrics=metrics, tags=dict(tags), learners=learners, inputs=dict(inputs))

@@ -13,10 +13,11 @@ from promo_uplift.contracts.results import (
     CrossFittedCate,
     CrossFittedNuisances,
     FloatArray,
+    Interval,
     TrialData,
 )
 from promo_uplift.nuisance.parallel import run_in_order
-from promo_uplift.nuisance.studies import Choice
+from promo_uplift.nuisance.studies import Choice, StudyResult, run_studies
 from promo_uplift.tuning.search import (
     Split,
     check_configured_learner,
@@ -24,6 +25,7 @@ from promo_uplift.tuning.search import (
     learner_plan,
     search_learner,
 )
+from promo_uplift.tuning.warm_start import fitted_to_space
 
 
 def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its caller
@@ -37,6 +39,7 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
     n_workers: int,
     storage: str | None = None,
     study_prefix: str = "learner",
+    warm_start: Choice | None = None,
     progress: bool = False,
 ) -> CrossFittedCate:
     """CATE of every row from a learner that saw neither the row nor its fold, USD, ``(n, K)``.
@@ -67,9 +70,12 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
     n_workers : int
         Processes over folds; the result does not depend on it.
     storage : str, optional
-        Optuna journal file from which interrupted studies resume.
+        Journal file or database URL, from which interrupted studies resume and which several runs
+        may share.
     study_prefix : str
         First part of the studies' names: a digest of data and configuration.
+    warm_start : dict, optional
+        Parameters of an earlier run, tried after the defaults.
     progress : bool
         Whether to show progress bars on stderr.
 
@@ -77,7 +83,9 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
     -------
     CrossFittedCate
         ``tuning`` has one row per trial; its column ``stopped_by`` is ``"seconds"`` where the
-        time budget ended a study before its trials were done, else ``"trials"``.
+        time budget ended a study before its trials were done, ``"no_gain"`` where the interval of
+        the gain over the defaults held 0, else ``"trials"``. ``default_cate`` holds what the
+        defaults predict for each fold that is held out: the tuned learner's value is judged by it.
 
     Raises
     ------
@@ -86,8 +94,10 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
     """
     check_configured_learner(name=name, parameters=parameters)
     started = time.perf_counter()
+    start = fitted_to_space(name=name, parameters=parameters, given=warm_start)
     folds = range(nuisances.n_folds)
-    studies = run_in_order(
+    is_tuned = bool(parameters.search_space) and tuning.n_trials > 0
+    studies = run_studies(
         work=search_learner,
         arguments=[
             {
@@ -102,15 +112,17 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
                     seed=seed,
                     storage=storage,
                     study_prefix=study_prefix,
+                    warm_start=start.points,
                 ),
-                "loss": tuning.loss,
+                "tuning": tuning,
                 "seed": seed,
             }
             for held_out in folds
         ],
-        n_workers=n_workers if parameters.search_space and tuning.n_trials > 0 else 1,
+        n_workers=n_workers if is_tuned else 1,
         progress=f"{name}: tune" if progress else None,
     )
+    tuned = time.perf_counter()
     chosen = tuple(study.parameters for study in studies)
     cate = _predict_pairs(
         name=name,
@@ -121,6 +133,21 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
         n_workers=n_workers,
         progress=f"{name}: fit" if progress else None,
     )
+    fitted = time.perf_counter()
+    default_cate = (
+        _default_cate(
+            name=name,
+            data=data,
+            nuisances=nuisances,
+            defaults=dict(parameters.defaults),
+            chosen=chosen,
+            cate=cate,
+            seed=seed,
+            n_workers=n_workers,
+        )
+        if is_tuned
+        else None
+    )
     return CrossFittedCate(
         learner=name,
         cate=cate,
@@ -128,6 +155,13 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
         tuning=pd.concat([study.trials for study in studies], ignore_index=True),
         parameters=chosen,
         seconds=time.perf_counter() - started,
+        default_cate=default_cate,
+        seconds_tuning=time.perf_counter() - started - (fitted - tuned) if is_tuned else 0.0,
+        seconds_fitting=fitted - tuned,
+        tuning_loss=tuning.loss if is_tuned else None,
+        studies=_studies_table(studies=studies, parameters=parameters, n_moved=start.n_moved)
+        if is_tuned
+        else None,
     )
 
 
@@ -157,6 +191,63 @@ def fit_held_out(
     """
     split = _split(nuisances=nuisances, held_out=fold, fold=fold)
     return fit_on_split(name=name, data=data, split=split, choice=choice, seed=seed)
+
+
+def _default_cate(
+    *,
+    name: str,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    defaults: Choice,
+    chosen: tuple[Choice, ...],
+    cate: FloatArray,
+    seed: int,
+    n_workers: int,
+) -> FloatArray:
+    """Held-out effects with the defaults, ``(n,)``; fitted where they were not chosen anyway."""
+    changed = [fold for fold, choice in enumerate(chosen) if choice != defaults]
+    predictions = run_in_order(
+        work=_fit_and_predict,
+        arguments=[
+            {
+                "name": name,
+                "data": data,
+                "split": _split(nuisances=nuisances, held_out=fold, fold=fold),
+                "choice": defaults,
+                "seed": seed,
+            }
+            for fold in changed
+        ],
+        n_workers=n_workers if len(changed) > 1 else 1,
+    )
+    default_cate = cate[np.arange(len(nuisances.fold)), nuisances.fold]
+    for fold, predicted in zip(changed, predictions, strict=True):
+        default_cate[nuisances.fold == fold] = predicted
+    return default_cate
+
+
+def _studies_table(
+    *, studies: list[StudyResult], parameters: LearnerParameters, n_moved: int
+) -> pd.DataFrame:
+    nothing = Interval(float("nan"), float("nan"), float("nan"))
+    rows = []
+    for held_out, study in enumerate(studies):
+        gain = study.gain or nothing
+        rows.append(
+            {
+                "fold": held_out,
+                "trials": int((study.trials["state"] != "FAIL").sum()),
+                "pruned": int((study.trials["state"] == "PRUNED").sum()),
+                "stopped_by": study.stopped_by,
+                "gain": gain.estimate,
+                "gain_ci_low": gain.ci_low,
+                "gain_ci_high": gain.ci_high,
+                "used": "defaults" if study.parameters == parameters.defaults else "best",
+                "warm_start_moved": n_moved,
+                "seconds": float(study.trials["seconds"].sum()),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _split(*, nuisances: CrossFittedNuisances, held_out: int, fold: int) -> Split:

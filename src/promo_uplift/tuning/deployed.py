@@ -25,6 +25,7 @@ from promo_uplift.tuning.search import (
     learner_plan,
     search_learner,
 )
+from promo_uplift.tuning.warm_start import fitted_to_space
 
 
 def interval_learner(
@@ -91,6 +92,7 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
     interval_replicates: int,
     storage: str | None = None,
     study_prefix: str = "learner",
+    warm_start: Choice | None = None,
 ) -> DeployedLearner:
     """Tune once over all folds, fit on all rows with their held-out nuisances, add an interval.
 
@@ -99,7 +101,7 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
 
     Parameters
     ----------
-    name, data, nuisances, parameters, tuning, seed, storage, study_prefix
+    name, data, nuisances, parameters, tuning, seed, storage, study_prefix, warm_start
         As there; one study, whose split ``m`` uses column ``m`` of the nuisances.
     interval_replicates : int
         Half-sample refits behind its interval; 0 offers none.
@@ -116,6 +118,7 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
     """
     check_configured_learner(name=name, parameters=parameters)
     started = time.perf_counter()
+    start = fitted_to_space(name=name, parameters=parameters, given=warm_start)
     splits = [
         Split(
             index=(ALL_FOLDS, fold),
@@ -137,8 +140,9 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
             seed=seed,
             storage=storage,
             study_prefix=study_prefix,
+            warm_start=start.points,
         ),
-        loss=tuning.loss,
+        tuning=tuning,
         seed=seed,
     )
     learner = interval_learner(

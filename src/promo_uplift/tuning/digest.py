@@ -12,11 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from promo_uplift.contracts.parameters import TuningParameters
 from promo_uplift.contracts.results import TrialData
 
 #: Packages whose code or version decides what a study finds.
 LIBRARIES = ("econml", "lightgbm", "numpy", "optuna", "scikit-learn")
-ROOMS = ("contracts", "nuisance", "learners", "tuning")
+ROOMS = ("contracts", "nuisance", "learners", "effects", "tuning")
+#: Tuning parameters that change where and how a study runs, not what it finds.
+NO_INFLUENCE = {"storage", "lease_seconds", "warm_start", "progress"}
+
+
+def tuning_settings(*, tuning: TuningParameters, warm_start: Mapping[str, Any] | None) -> Any:
+    """Tuning parameters that decide what a study finds; a warm start counts by its content."""
+    return tuning.model_dump(exclude=NO_INFLUENCE) | {"warm_start": warm_start}
 
 
 def study_digest(*, data: TrialData, settings: Mapping[str, Any]) -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
-from promo_uplift.contracts.results import BoolArray, NuisanceValues, TrialData
+from promo_uplift.contracts.results import (
+    BoolArray,
+    FloatArray,
+    Interval,
+    NuisanceValues,
+    TrialData,
+)
+from promo_uplift.effects.clustered import clustered_mean
 from promo_uplift.learners.registry import build_learner, check_learners, tuning_choice
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
 from promo_uplift.nuisance.studies import (
@@ -62,6 +70,7 @@ def learner_plan(
     seed: int,
     storage: str | None,
     study_prefix: str,
+    warm_start: tuple[Choice, ...] = (),
 ) -> StudyPlan:
     """Plan of one learner's study for one held-out fold."""
     return StudyPlan(
@@ -74,6 +83,9 @@ def learner_plan(
         pruner_warmup_folds=tuning.pruner_warmup_folds,
         seed=derived_seed(seed=seed, purpose=f"study/{name}", index=(held_out + 1,)),
         storage=storage,
+        lease_seconds=tuning.lease_seconds,
+        check_after_trials=tuning.check_after_trials,
+        warm_start=warm_start,
     )
 
 
@@ -98,26 +110,43 @@ def search_learner(
     data: TrialData,
     splits: list[Split],
     plan: StudyPlan,
-    loss: str,
+    tuning: TuningParameters,
     seed: int,
 ) -> StudyResult:
     """Choose a learner's hyperparameters by the mean orthogonal loss over the splits.
 
-    Every trial fits with the same seeds, so that trials differ by their parameters only.
+    Every trial fits with the same seeds, so that trials differ by their parameters only, and what
+    a killed study knew of a trial's rows can be computed again, to the bit.
     """
-    loss_of = named_loss(loss)
+    loss_of = named_loss(tuning.loss)
+    known: dict[str, FloatArray] = {}
+
+    def terms(choice: Choice, index: int) -> FloatArray:
+        """Loss of each held-out row of a split; computed once."""
+        key = json.dumps([index, choice], sort_keys=True)
+        if key not in known:
+            split = splits[index]
+            cheap = tuning_choice(name=name, choice=choice)
+            learner = fit_on_split(name=name, data=data, split=split, choice=cheap, seed=seed)
+            test = split.test
+            known[key] = loss_of(
+                cate=learner.predict_cate(covariates=data.covariates.loc[test]),
+                treatment=data.treatment[test],
+                outcome=data.outcome[test],
+                nuisances=split.nuisances.take(test),
+            )
+        return known[key]
 
     def split_loss(choice: Choice, index: int) -> float:
-        split = splits[index]
-        cheap = tuning_choice(name=name, choice=choice)
-        learner = fit_on_split(name=name, data=data, split=split, choice=cheap, seed=seed)
-        test = split.test
-        terms = loss_of(
-            cate=learner.predict_cate(covariates=data.covariates.loc[test]),
-            treatment=data.treatment[test],
-            outcome=data.outcome[test],
-            nuisances=split.nuisances.take(test),
-        )
-        return float(np.mean(terms))
+        return float(np.mean(terms(choice, index)))
 
-    return run_study(plan=plan, split_loss=split_loss, n_splits=len(splits))
+    def gain(choice: Choice) -> Interval:
+        """Mean loss of the defaults minus that of ``choice``, paired by row, by household."""
+        defaults = dict(plan.parameters.defaults)
+        pairs = [(terms(defaults, i), terms(choice, i)) for i in range(len(splits))]
+        return clustered_mean(
+            values=np.concatenate([before - after for before, after in pairs]),
+            groups=np.concatenate([data.groups[split.test] for split in splits]),
+        ).interval(level=tuning.gain_level)
+
+    return run_study(plan=plan, split_loss=split_loss, n_splits=len(splits), gain=gain)

@@ -139,7 +139,7 @@ def _small(analysis: AnalysisParameters) -> AnalysisParameters:
                 }
             ),
             "tuning": analysis.tuning.model_copy(
-                update={"n_trials": 0, "journal": None, "progress": False}
+                update={"n_trials": 0, "storage": None, "progress": False}
             ),
         }
     )

@@ -293,7 +293,7 @@ def sized_analysis(
             "tuning": analysis.tuning.model_copy(
                 update={
                     "n_trials": parameters.large_trials if is_large else parameters.small_trials,
-                    "journal": None,
+                    "storage": None,
                     "progress": False,
                 }
             ),

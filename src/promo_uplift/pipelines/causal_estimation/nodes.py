@@ -216,6 +216,11 @@ def estimate_placebo(
     )
 
 
+def collect_studies(cross_fitted: dict[str, CrossFittedCate]) -> pd.DataFrame:
+    """Collect every study: its trials, its gain over the defaults, what ended it."""
+    return analysis.tuning_table(cross_fitted)
+
+
 def collect_scores(
     data: TrialData,
     nuisances: CrossFittedNuisances,

@@ -83,6 +83,12 @@ def create_pipeline() -> Pipeline:
                 name="compare_metric_versions",
             ),
             Node(
+                nodes.collect_studies,
+                inputs="cross_fitted",
+                outputs="tuning_studies",
+                name="collect_studies",
+            ),
+            Node(
                 nodes.estimate_effects,
                 inputs=[
                     "trial_data",

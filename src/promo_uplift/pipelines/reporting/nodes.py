@@ -10,6 +10,7 @@ from promo_uplift.analysis import held_out_scores, in_outcome_unit, overlap_of
 from promo_uplift.checks import Verdict
 from promo_uplift.contracts.parameters import (
     CheckParameters,
+    EstimationParameters,
     ExplanationParameters,
     MetricParameters,
     PolicyParameters,
@@ -26,7 +27,7 @@ from promo_uplift.metrics import (
     targeting_operator,
     uplift_curves,
 )
-from promo_uplift.nuisance.seeding import derived_rng
+from promo_uplift.nuisance.seeding import derived_rng, derived_seed
 from promo_uplift.policy import PolicyEvaluation
 from promo_uplift.reporting.figures import (
     calibration_figure,
@@ -43,6 +44,11 @@ from promo_uplift.reporting.heterogeneity_figures import (
     toc_figure,
 )
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
+from promo_uplift.reporting.tuning_figures import (
+    tuning_history_figure,
+    tuning_importances_figure,
+)
+from promo_uplift.tuning.importance import importances
 
 
 def draw_uplift_curves(
@@ -209,6 +215,35 @@ def draw_effects(
 ) -> Figure:
     """Draw the forest plot of average effects."""
     return effects_figure(effects=effects, level=metrics.level, wording=wording)
+
+
+def draw_tuning_history(cross_fitted: dict[str, CrossFittedCate]) -> Figure:
+    """Draw how far each search got beyond the defaults, and where it ended."""
+    return tuning_history_figure(
+        trials={name: one.tuning for name, one in cross_fitted.items() if len(one.tuning)}
+    )
+
+
+def draw_tuning_importances(
+    cross_fitted: dict[str, CrossFittedCate],
+    estimation: EstimationParameters,
+    report: ReportParameters,
+    seed: int,
+) -> Figure:
+    """Draw which hyperparameters moved the loss."""
+    return tuning_importances_figure(
+        found={
+            name: importances(
+                trials=one.tuning,
+                search_space=estimation.learners[name].search_space,
+                min_trials=report.importance_min_trials,
+                seed=derived_seed(seed=seed, purpose=f"importances/{name}"),
+            )
+            for name, one in cross_fitted.items()
+            if len(one.tuning)
+        },
+        min_trials=report.importance_min_trials,
+    )
 
 
 def record_run(

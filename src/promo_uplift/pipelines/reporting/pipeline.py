@@ -113,6 +113,18 @@ def create_pipeline() -> Pipeline:
                 name="draw_effects",
             ),
             Node(
+                nodes.draw_tuning_history,
+                inputs="cross_fitted",
+                outputs="tuning_history_figure",
+                name="draw_tuning_history",
+            ),
+            Node(
+                nodes.draw_tuning_importances,
+                inputs=["cross_fitted", "params:estimation", "params:report", "params:seed"],
+                outputs="tuning_importances_figure",
+                name="draw_tuning_importances",
+            ),
+            Node(
                 nodes.record_run,
                 inputs=[
                     "trials",

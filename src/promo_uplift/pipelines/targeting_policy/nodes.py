@@ -38,7 +38,7 @@ from promo_uplift.policy import (
     policy_scores,
     scored_policy_profit,
 )
-from promo_uplift.tuning import DeployedLearner
+from promo_uplift.tuning import DeployedLearner, tuned_parameters
 
 #: Rows of the registered model's input example.
 EXAMPLE_ROWS = 5
@@ -163,6 +163,19 @@ def deploy(
         estimation=estimation,
         tuning=tuning,
         seed=seed,
+    )
+
+
+def collect_tuned_parameters(
+    cross_fitted: dict[str, CrossFittedCate],
+    learner: DeployedLearner,
+    estimation: EstimationParameters,
+) -> dict[str, Any]:
+    """Collect the candidates' parameters, from which a later run may start."""
+    return tuned_parameters(
+        champion=learner.name,
+        deployed=learner.parameters,
+        by_fold={name: cross_fitted[name].parameters for name in estimation.candidates},
     )
 
 

@@ -92,6 +92,12 @@ def create_pipeline() -> Pipeline:
                 name="deploy",
             ),
             Node(
+                nodes.collect_tuned_parameters,
+                inputs=["cross_fitted", "deployed_learner", "params:estimation"],
+                outputs="tuned_parameters",
+                name="collect_tuned_parameters",
+            ),
+            Node(
                 nodes.reach_verdict,
                 inputs=[
                     "trial_data",
