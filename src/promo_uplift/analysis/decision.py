@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from promo_uplift.analysis.estimation import held_out_scores
+from promo_uplift.analysis.estimation import held_out_scores, learner_digest
 from promo_uplift.checks import (
     CheckResult,
     Evidence,
@@ -60,10 +60,13 @@ from promo_uplift.policy import (
 )
 from promo_uplift.tuning import (
     DeployedLearner,
+    deployed_weights,
+    ensemble_members,
     fit_deployed,
+    fit_deployed_ensemble,
     held_out_interval,
+    is_combination,
     loss_terms,
-    study_digest,
 )
 
 
@@ -168,32 +171,56 @@ def deploy(
     *,
     data: TrialData,
     nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
     champion: str,
     nuisance: NuisanceParameters,
     estimation: EstimationParameters,
     tuning: TuningParameters,
     seed: int,
 ) -> tuple[DeployedLearner, DeploymentNuisances]:
-    """Fit the champion and the nuisances on all rows, for households to come."""
-    parameters = estimation.learners[champion]
-    settings = {
-        "nuisance": nuisance.model_dump(),
-        "learner": parameters.model_dump(),
-        "tuning": tuning.model_dump(exclude={"journal", "progress"}),
-        "seed": seed,
-    }
-    prefix = study_digest(data=data, settings=settings)
-    learner = fit_deployed(
-        name=champion,
-        data=data,
-        nuisances=nuisances,
-        parameters=parameters,
-        tuning=tuning,
-        seed=seed,
-        interval_replicates=estimation.interval_replicates,
-        storage=tuning.journal,
-        study_prefix=prefix,
-    )
+    """Fit the champion and the nuisances on all rows, for households to come.
+
+    An ensemble is weighted by its members' held-out effects, ``cross_fitted``.
+    """
+
+    def digest(name: str) -> str:
+        return learner_digest(
+            name=name,
+            data=data,
+            nuisance=nuisance,
+            estimation=estimation,
+            tuning=tuning,
+            seed=seed,
+        )
+
+    if is_combination(champion):
+        members = {name: cross_fitted[name] for name in ensemble_members(estimation.learners)}
+        learner = fit_deployed_ensemble(
+            name=champion,
+            weights=deployed_weights(
+                members=members, data=data, nuisances=nuisances, loss=estimation.ensemble_loss
+            ),
+            data=data,
+            nuisances=nuisances,
+            learners=estimation.learners,
+            tuning=tuning,
+            seed=seed,
+            interval_replicates=estimation.interval_replicates,
+            storage=tuning.journal,
+            study_prefixes={name: digest(name) for name in members},
+        )
+    else:
+        learner = fit_deployed(
+            name=champion,
+            data=data,
+            nuisances=nuisances,
+            parameters=estimation.learners[champion],
+            tuning=tuning,
+            seed=seed,
+            interval_replicates=estimation.interval_replicates,
+            storage=tuning.journal,
+            study_prefix=digest(champion),
+        )
     models = fit_deployment_nuisances(
         data=data,
         fold=nuisances.fold,
@@ -201,7 +228,7 @@ def deploy(
         seed=seed,
         n_workers=estimation.n_workers,
         storage=tuning.journal,
-        study_prefix=prefix,
+        study_prefix=digest(champion),
     )
     return learner, models
 

@@ -28,13 +28,21 @@ from promo_uplift.effects import (
     no_placebo,
     placebo_effect,
 )
-from promo_uplift.learners.registry import learner_spec
+from promo_uplift.learners.own import code_digest
+from promo_uplift.learners.registry import learner_role
 from promo_uplift.metrics import RankingMetrics, leaderboard, ranking_metrics
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.trials import household_folds
-from promo_uplift.tuning import cross_fit_learner, loss_terms, study_digest
+from promo_uplift.tuning import (
+    combine_cross_fitted,
+    cross_fit_learner,
+    ensemble_members,
+    is_combination,
+    loss_terms,
+    study_digest,
+)
 
 
 def held_out_scores(*, data: TrialData, nuisances: CrossFittedNuisances) -> FloatArray:
@@ -90,7 +98,7 @@ def cross_fit_learners(
     seed: int,
     progress: bool = False,
 ) -> dict[str, CrossFittedCate]:
-    """Tune, fit and predict every configured learner for each held-out fold.
+    """Tune, fit and predict every configured learner for each held-out fold; combine them last.
 
     Parameters
     ----------
@@ -102,7 +110,7 @@ def cross_fit_learners(
     progress : bool
         Whether to show bars on stderr.
     """
-    return {
+    fitted = {
         name: cross_fit_learner(
             name=name,
             data=data,
@@ -112,19 +120,51 @@ def cross_fit_learners(
             seed=seed,
             n_workers=estimation.n_workers,
             storage=tuning.journal,
-            study_prefix=study_digest(
+            study_prefix=learner_digest(
+                name=name,
                 data=data,
-                settings={
-                    "nuisance": nuisance.model_dump(),
-                    "learner": parameters.model_dump(),
-                    "tuning": tuning.model_dump(exclude={"journal", "progress"}),
-                    "seed": seed,
-                },
+                nuisance=nuisance,
+                estimation=estimation,
+                tuning=tuning,
+                seed=seed,
             ),
             progress=progress,
         )
         for name, parameters in estimation.learners.items()
+        if not is_combination(name)
     }
+    for name in filter(is_combination, estimation.learners):
+        fitted[name] = combine_cross_fitted(
+            name=name,
+            members={member: fitted[member] for member in ensemble_members(estimation.learners)},
+            data=data,
+            nuisances=nuisances,
+            loss=estimation.ensemble_loss,
+        )
+    return {name: fitted[name] for name in estimation.learners}
+
+
+def learner_digest(
+    *,
+    name: str,
+    data: TrialData,
+    nuisance: NuisanceParameters,
+    estimation: EstimationParameters,
+    tuning: TuningParameters,
+    seed: int,
+) -> str:
+    """Digest of everything that decides a learner's studies, the source of an own one included."""
+    parameters = estimation.learners[name]
+    return study_digest(
+        data=data,
+        settings={
+            "nuisance": nuisance.model_dump(),
+            "learner": parameters.model_dump(),
+            "code": code_digest(name=name, parameters=parameters),
+            "tuning": tuning.model_dump(exclude={"journal", "progress"}),
+            "seed": seed,
+        },
+    )
 
 
 def rank_learners(
@@ -255,7 +295,7 @@ def scores_table(
         "dr_score_usd": held_out_scores(data=data, nuisances=nuisances),
     }
     columns |= {
-        f"{'score' if learner_spec(name).role == 'ranking_only' else 'cate_usd'}_{name}": (
+        f"{'score' if learner_role(name) == 'ranking_only' else 'cate_usd'}_{name}": (
             fitted.held_out()
         )
         for name, fitted in cross_fitted.items()

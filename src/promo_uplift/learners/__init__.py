@@ -1,11 +1,21 @@
 """CATE learners and baselines: one protocol, one registry, one file per learner."""
 
+from promo_uplift.learners.conformance import check_learner
 from promo_uplift.learners.registry import (
     LEARNERS,
     LearnerSpec,
     build_learner,
     check_learners,
+    learner_role,
     learner_spec,
 )
 
-__all__ = ["LEARNERS", "LearnerSpec", "build_learner", "check_learners", "learner_spec"]
+__all__ = [
+    "LEARNERS",
+    "LearnerSpec",
+    "build_learner",
+    "check_learner",
+    "check_learners",
+    "learner_role",
+    "learner_spec",
+]

@@ -94,6 +94,7 @@ def bound_champion(
 def deploy(
     data: TrialData,
     nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
     evaluation: PolicyEvaluation,
     nuisance: NuisanceParameters,
     estimation: EstimationParameters,
@@ -104,6 +105,7 @@ def deploy(
     return analysis.deploy(
         data=data,
         nuisances=nuisances,
+        cross_fitted=cross_fitted,
         champion=evaluation.champion,
         nuisance=nuisance,
         estimation=estimation,
