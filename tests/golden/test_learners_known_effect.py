@@ -11,6 +11,7 @@ import pytest
 from promo_uplift.contracts.parameters import LearnerParameters, NuisanceParameters
 from promo_uplift.contracts.results import FloatArray, NuisanceValues, TrialData
 from promo_uplift.learners import LEARNERS, build_learner
+from promo_uplift.learners.ensemble import ensemble_choice
 from promo_uplift.learners.intervals import with_half_sample_interval
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
@@ -112,6 +113,11 @@ def same_for_all():
 
 
 def choice(name):
+    if LEARNERS[name].combines:
+        equal = ("t_learner", "x_learner", "dr_learner")
+        return ensemble_choice(
+            weights=dict.fromkeys(equal, 1 / 3), choices=dict.fromkeys(equal, TREES)
+        )
     fields = LEARNERS[name].parameters.model_fields
     if "max_samples" in fields:
         return FOREST
@@ -150,6 +156,7 @@ RANDOMISED = {
     "dr_learner": (1.5, 4.9),
     "trend_learner": (1.9, 5.8),
     "causal_forest": (0.8, 3.6),
+    "ensemble": (1.3, 4.5),  # of T, X and DR in equal shares
 }
 CONFOUNDED = {
     "zero": (13.0, 15.5),
@@ -160,6 +167,7 @@ CONFOUNDED = {
     "dr_learner": (3.0, 8.9),
     "trend_learner": (1.9, 5.7),
     "causal_forest": (1.0, 3.6),
+    "ensemble": (1.9, 6.4),
 }
 
 
