@@ -75,7 +75,7 @@ class _ClassesOf(pickle.Pickler):
             self.modules.add(obj.__module__)
 
 
-def own_code(model: ScoringModel) -> list[str]:
+def own_code(model: object) -> list[str]:
     """Paths of the packages that hold a learner of the user's own, to be put beside the model.
 
     Neither this package nor what is installed: that must be installed where the model is loaded.

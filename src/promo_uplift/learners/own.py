@@ -162,6 +162,11 @@ def _module(*, path: str, field: str) -> ModuleType:
             f"`my_package.my_module.MyLearner`; got `{path}`. Write it so."
         )
     parents = name.split(".")
+    if parents[0] == "__main__":
+        raise LearnerError(
+            f"`{field}` must lie in a module that other processes can import; `{path}` lives in "
+            "this session only. Move the class into a file in the project's `src`."
+        )
     for depth in range(1, len(parents) + 1):
         _find(parents=parents[:depth], path=path, field=field)
     return _import(name, field)
