@@ -304,3 +304,4 @@ def test_the_configuration_is_read_and_logged_under_its_own_words():
     parameters = LearnerParameters.model_validate(given)
     assert parameters.model_dump(exclude_unset=True) == given
     assert LearnerParameters.model_validate(parameters.model_dump()) == parameters
+    assert set(LearnerParameters().model_dump()) == {"defaults", "search_space"}

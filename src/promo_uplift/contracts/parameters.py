@@ -95,6 +95,10 @@ class Dimension(Parameters):
         return self
 
 
+def _is_none(value: str | None) -> bool:
+    return value is None
+
+
 class LearnerParameters(Parameters):
     """One learner: its defaults, and the space that tuning may search (empty: not tuned).
 
@@ -104,8 +108,8 @@ class LearnerParameters(Parameters):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    class_path: str | None = Field(default=None, alias="class")
-    parameters: str | None = None
+    class_path: str | None = Field(default=None, alias="class", exclude_if=_is_none)
+    parameters: str | None = Field(default=None, exclude_if=_is_none)
     defaults: dict[str, float | int | str | bool] = Field(default_factory=dict)
     search_space: dict[str, Dimension] = Field(default_factory=dict)
 
