@@ -221,6 +221,7 @@ class TableResult:
         learner, models = analysis.deploy(
             data=self.trial.data,
             nuisances=self.analysis.nuisances,
+            cross_fitted=self.analysis.cross_fitted,
             champion=self.champion,
             nuisance=self.parameters.nuisance,
             estimation=self.parameters.estimation,
@@ -578,11 +579,11 @@ def table_parameters(
     _merge(chosen, dict(overrides or {}))
     candidates = chosen["estimation"]["candidates"]
     given = chosen["estimation"]["learners"]
-    # a learner that does not compete is not fitted
+    # a learner of the registry that does not compete is not fitted
     chosen["estimation"]["learners"] = {
         name: learner
         for name, learner in given.items()
-        if name in candidates or name in analysis.BASELINES
+        if name in candidates or name in analysis.BASELINES or "class" in learner
     }
     return AnalysisParameters.model_validate(chosen), values["table"]
 

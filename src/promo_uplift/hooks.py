@@ -110,11 +110,10 @@ def refuse_unknown_names(*, estimation: Any, checks: Any) -> None:
     """
     # settings load this module: what follows is slow to import, and not every command needs it
     from promo_uplift.checks import validate_check_parameters  # noqa: PLC0415
-    from promo_uplift.tuning import check_configured_learner  # noqa: PLC0415
+    from promo_uplift.tuning import check_configured_learners  # noqa: PLC0415
 
     if isinstance(estimation, EstimationParameters):
-        for name, learner in estimation.learners.items():
-            check_configured_learner(name=name, parameters=learner)
+        check_configured_learners(estimation.learners)
     if isinstance(checks, CheckParameters):
         validate_check_parameters(checks)
 

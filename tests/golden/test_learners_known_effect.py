@@ -12,6 +12,7 @@ import pytest
 from promo_uplift.contracts.parameters import LearnerParameters, NuisanceParameters
 from promo_uplift.contracts.results import FloatArray, NuisanceValues, TrialData
 from promo_uplift.learners import LEARNERS, build_learner
+from promo_uplift.learners.ensemble import ensemble_choice
 from promo_uplift.learners.intervals import with_half_sample_interval
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.scores import dr_scores
@@ -125,6 +126,11 @@ def can_import(package):
 
 
 def choice(name):
+    if LEARNERS[name].combines:
+        equal = ("t_learner", "x_learner", "dr_learner")
+        return ensemble_choice(
+            weights=dict.fromkeys(equal, 1 / 3), choices=dict.fromkeys(equal, TREES)
+        )
     fields = LEARNERS[name].parameters.model_fields
     if "max_samples" in fields:
         return FOREST
@@ -171,6 +177,7 @@ RANDOMISED = {
     "linear_dml": (3.6, 8.9),  # a sign is no line
     "class_transformation": (2.5, 9.6),
     "uplift_forest": (0.7, 3.6),
+    "ensemble": (1.3, 4.5),  # of T, X and DR in equal shares
 }
 CONFOUNDED = {
     "zero": (13.0, 15.5),
@@ -185,6 +192,7 @@ CONFOUNDED = {
     "linear_dml": (3.5, 9.2),
     "class_transformation": (6.4, 25.2),  # the whole outcome, weighted by up to 1 / 0.05
     "uplift_forest": (1.2, 4.8),
+    "ensemble": (1.9, 6.4),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -429,6 +431,55 @@ def test_a_store_gets_a_run_with_the_projects_names(plain, store):
     assert {"blp.csv", "gates.csv", "clan.csv", "cate_rules.csv", "explanation.txt"} <= names
     children = [one for one in runs if "mlflow.parentRunId" in one.data.tags]
     assert {one.info.run_name for one in children} >= {"t_learner", "zero", "constant"}
+
+
+# -- the ensemble, and a learner by import path ------------------------------------------------
+
+BY_PATH = {
+    "class": "promo_uplift.learners.t_learner.TLearner",
+    "parameters": "promo_uplift.contracts.parameters.LightGBMParameters",
+    "defaults": {
+        "n_estimators": 80,
+        "learning_rate": 0.05,
+        "num_leaves": 6,
+        "min_child_samples": 50,
+        "reg_lambda": 10.0,
+        "colsample_bytree": 0.8,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def combined(frame):
+    own = {**SMALL["estimation"], "learners": {"mine": BY_PATH}}
+    return analysed(frame, learners=["ensemble"], parameters={**SMALL, "estimation": own})
+
+
+def test_an_own_learner_is_judged_and_the_ensemble_of_it_may_be_champion(combined):
+    assert set(combined.leaderboard["learner"]) >= {"mine", "ensemble"}
+    assert combined.champion == "ensemble"
+    for chosen in combined.analysis.cross_fitted["ensemble"].parameters:
+        # half of the rows respond by 6, the others by nothing: heterogeneity is worth a weight
+        assert chosen["weight.mine"] > 0.5
+        assert chosen["weight.mine"] + chosen["weight.constant"] == pytest.approx(1.0)
+
+
+def test_the_ensemble_scores_new_rows_with_an_interval(combined):
+    new = an_experiment(seed=2, n=200)
+    found = combined.cate(new)
+    copy = pickle.loads(pickle.dumps(combined.model))  # noqa: S301 - our own object
+    np.testing.assert_array_equal(copy.score(new)["cate_usd"], found["cate"])
+    members = (new["member"] == "yes") & found["in_support"]
+    others = (new["member"] == "no") & found["in_support"]
+    assert found.loc[members, "cate"].mean() == pytest.approx(EFFECT, abs=1.0)
+    assert found.loc[others, "cate"].mean() == pytest.approx(0.0, abs=1.0)
+    assert (found["ci_low"] < found["ci_high"])[members].all()
+    assert np.isfinite(combined.interval).all()
+
+
+def test_an_ensemble_of_the_constant_alone_is_refused(frame):
+    with pytest.raises(LearnerError, match="must hold a learner of effects beside `ensemble`"):
+        analysed(frame, learners=["ensemble"])
 
 
 # -- refusals ---------------------------------------------------------------------------------

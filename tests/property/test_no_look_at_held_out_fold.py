@@ -17,7 +17,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import TrialData
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
-from promo_uplift.tuning import cross_fit_learner
+from promo_uplift.tuning import combine_cross_fitted, cross_fit_learner
 
 N_FOLDS = 3
 TREES = {
@@ -168,6 +168,30 @@ def test_calibrated_propensities_of_a_column_do_not_depend_on_its_fold(calibrati
             np.testing.assert_array_equal(other[own], one[own])
         choices = [one.calibration.set_index("fold").loc[held_out] for one in (before, after)]
         pd.testing.assert_series_equal(*choices)
+
+
+MEMBERS = ("constant", "t_learner", "causal_forest")
+
+
+def ensemble_of(data, nuisances, loss):
+    return combine_cross_fitted(
+        name="ensemble",
+        members={name: cate_of(name, data, nuisances) for name in MEMBERS},
+        data=data,
+        nuisances=nuisances,
+        loss=loss,
+    )
+
+
+@pytest.mark.parametrize("loss", ["dr_loss", "r_loss"])
+def test_a_fold_never_chose_the_weights_of_its_ensemble(loss):
+    data, fold = world()
+    before = ensemble_of(data, nuisances_of(data, fold), loss)
+    other = changed(data, fold == 1, 5)
+    after = ensemble_of(other, nuisances_of(other, fold), loss)
+    np.testing.assert_array_equal(after.cate[:, 1], before.cate[:, 1])
+    assert after.parameters[1] == before.parameters[1]
+    assert after.parameters[0] != before.parameters[0]  # the weights of others do move
 
 
 @pytest.mark.parametrize("name", LEARNERS)

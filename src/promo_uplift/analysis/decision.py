@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from promo_uplift.analysis.estimation import held_out_scores, selection_losses
+from promo_uplift.analysis.estimation import held_out_scores, learner_digest, selection_losses
 from promo_uplift.analysis.heterogeneity import Heterogeneity
 from promo_uplift.analysis.value import tuning_sentence
 from promo_uplift.checks import (
@@ -64,11 +64,13 @@ from promo_uplift.policy import (
 )
 from promo_uplift.tuning import (
     DeployedLearner,
+    deployed_weights,
+    ensemble_members,
     fit_deployed,
+    fit_deployed_ensemble,
     held_out_interval,
+    is_combination,
     read_warm_start,
-    study_digest,
-    tuning_settings,
 )
 
 
@@ -178,34 +180,63 @@ def deploy(
     *,
     data: TrialData,
     nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
     champion: str,
     nuisance: NuisanceParameters,
     estimation: EstimationParameters,
     tuning: TuningParameters,
     seed: int,
 ) -> tuple[DeployedLearner, DeploymentNuisances]:
-    """Fit the champion and the nuisances on all rows, for households to come."""
-    parameters = estimation.learners[champion]
-    before = read_warm_start(tuning.warm_start).get(champion)
-    settings = {
-        "nuisance": nuisance.deciding(),
-        "learner": parameters.model_dump(),
-        "tuning": tuning_settings(tuning=tuning, warm_start=before),
-        "seed": seed,
-    }
-    prefix = study_digest(data=data, settings=settings)
-    learner = fit_deployed(
-        name=champion,
-        data=data,
-        nuisances=nuisances,
-        parameters=parameters,
-        tuning=tuning,
-        seed=seed,
-        interval_replicates=estimation.interval_replicates,
-        storage=tuning.storage,
-        study_prefix=prefix,
-        warm_start=before,
-    )
+    """Fit the champion and the nuisances on all rows, for households to come.
+
+    An ensemble is weighted by its members' held-out effects, ``cross_fitted``.
+    """
+
+    def digest(name: str) -> str:
+        return learner_digest(
+            name=name,
+            data=data,
+            nuisance=nuisance,
+            estimation=estimation,
+            tuning=tuning,
+            seed=seed,
+        )
+
+    before = read_warm_start(tuning.warm_start)
+    if is_combination(champion):
+        members = {
+            name: cross_fitted[name]
+            for name in ensemble_members(estimation.learners)
+            if name in cross_fitted
+        }
+        learner = fit_deployed_ensemble(
+            name=champion,
+            weights=deployed_weights(
+                members=members, data=data, nuisances=nuisances, loss=estimation.ensemble_loss
+            ),
+            data=data,
+            nuisances=nuisances,
+            learners=estimation.learners,
+            tuning=tuning,
+            seed=seed,
+            interval_replicates=estimation.interval_replicates,
+            storage=tuning.storage,
+            study_prefixes={name: digest(name) for name in members},
+            warm_starts=before,
+        )
+    else:
+        learner = fit_deployed(
+            name=champion,
+            data=data,
+            nuisances=nuisances,
+            parameters=estimation.learners[champion],
+            tuning=tuning,
+            seed=seed,
+            interval_replicates=estimation.interval_replicates,
+            storage=tuning.storage,
+            study_prefix=digest(champion),
+            warm_start=before.get(champion),
+        )
     models = fit_deployment_nuisances(
         data=data,
         fold=nuisances.fold,
@@ -213,7 +244,7 @@ def deploy(
         seed=seed,
         n_workers=estimation.n_workers,
         storage=tuning.storage,
-        study_prefix=prefix,
+        study_prefix=digest(champion),
     )
     return learner, models
 

@@ -33,9 +33,10 @@ from promo_uplift.effects import (
     no_placebo,
     placebo_effect,
 )
+from promo_uplift.learners.own import code_digest
 from promo_uplift.learners.registry import (
     check_some_can_run,
-    learner_spec,
+    learner_role,
     left_out_learners,
 )
 from promo_uplift.metrics import (
@@ -54,7 +55,10 @@ from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.nuisance.store import nuisances_once
 from promo_uplift.trials import household_folds
 from promo_uplift.tuning import (
+    combine_cross_fitted,
     cross_fit_learner,
+    ensemble_members,
+    is_combination,
     loss_terms,
     read_warm_start,
     study_digest,
@@ -129,7 +133,7 @@ def cross_fit_learners(
     seed: int,
     progress: bool = False,
 ) -> dict[str, CrossFittedCate]:
-    """Tune, fit and predict every configured learner for each held-out fold.
+    """Tune, fit and predict every configured learner for each held-out fold; combine them last.
 
     A learner that cannot run here, or that says that it refuses such data, is left out;
     :func:`rank_learners` gives it a row with the reason.
@@ -152,7 +156,7 @@ def cross_fit_learners(
     left_out = left_out_learners(names=estimation.learners, data=data)
     check_some_can_run(candidates=estimation.candidates, left_out=left_out)
     before = read_warm_start(tuning.warm_start)
-    return {
+    fitted = {
         name: cross_fit_learner(
             name=name,
             data=data,
@@ -162,21 +166,55 @@ def cross_fit_learners(
             seed=seed,
             n_workers=estimation.n_workers,
             storage=tuning.storage,
-            study_prefix=study_digest(
+            study_prefix=learner_digest(
+                name=name,
                 data=data,
-                settings={
-                    "nuisance": nuisance.deciding(),
-                    "learner": parameters.model_dump(),
-                    "tuning": tuning_settings(tuning=tuning, warm_start=before.get(name)),
-                    "seed": seed,
-                },
+                nuisance=nuisance,
+                estimation=estimation,
+                tuning=tuning,
+                seed=seed,
             ),
             warm_start=before.get(name),
             progress=progress,
         )
         for name, parameters in estimation.learners.items()
-        if name not in left_out
+        if name not in left_out and not is_combination(name)
     }
+    members = [name for name in ensemble_members(estimation.learners) if name in fitted]
+    for name in filter(is_combination, estimation.learners):
+        fitted[name] = combine_cross_fitted(
+            name=name,
+            members={member: fitted[member] for member in members},
+            data=data,
+            nuisances=nuisances,
+            loss=estimation.ensemble_loss,
+        )
+    return {name: fitted[name] for name in estimation.learners if name in fitted}
+
+
+def learner_digest(
+    *,
+    name: str,
+    data: TrialData,
+    nuisance: NuisanceParameters,
+    estimation: EstimationParameters,
+    tuning: TuningParameters,
+    seed: int,
+) -> str:
+    """Digest of everything that decides a learner's studies, the source of an own one included."""
+    parameters = estimation.learners[name]
+    return study_digest(
+        data=data,
+        settings={
+            "nuisance": nuisance.deciding(),
+            "learner": parameters.model_dump(),
+            "code": code_digest(name=name, parameters=parameters),
+            "tuning": tuning_settings(
+                tuning=tuning, warm_start=read_warm_start(tuning.warm_start).get(name)
+            ),
+            "seed": seed,
+        },
+    )
 
 
 def selection_losses(
@@ -408,7 +446,7 @@ def scores_table(
         "dr_score_usd": held_out_scores(data=data, nuisances=nuisances),
     }
     columns |= {
-        f"{'score' if learner_spec(name).role == 'ranking_only' else 'cate_usd'}_{name}": (
+        f"{'score' if learner_role(name) == 'ranking_only' else 'cate_usd'}_{name}": (
             fitted.held_out()
         )
         for name, fitted in cross_fitted.items()

@@ -23,7 +23,7 @@ from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances
 from promo_uplift.effects import PlaceboEffect, no_placebo
 from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.policy import PolicyEvaluation
-from promo_uplift.tuning import check_configured_learner
+from promo_uplift.tuning import check_configured_learners
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,7 @@ def refuse_unknown(parameters: AnalysisParameters) -> None:
         Naming them.
     """
     validate_check_parameters(parameters.checks)
-    for name, learner in parameters.estimation.learners.items():
-        check_configured_learner(name=name, parameters=learner)
+    check_configured_learners(parameters.estimation.learners)
 
 
 def analyse_trials(

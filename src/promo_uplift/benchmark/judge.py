@@ -28,7 +28,7 @@ from promo_uplift.contracts.results import (
     TrialTruth,
 )
 from promo_uplift.effects import POOLED, minimum_detectable_effect
-from promo_uplift.learners.registry import learner_spec
+from promo_uplift.learners.registry import learner_role
 from promo_uplift.metrics import RankingMetrics, group_effects, with_expected_random
 from promo_uplift.metrics.folds import FoldRows
 from promo_uplift.policy import PolicyEvaluation
@@ -294,7 +294,7 @@ def judge_analysis(*, question: Question, analysis: Analysis) -> pd.DataFrame:
         {name: fitted.held_out() for name, fitted in analysis.cross_fitted.items()}
     )
     champion = analysis.evaluation.champion
-    roles = {name: learner_spec(name).role for name in held_out}
+    roles = {name: learner_role(name) for name in held_out}
     judge_cate(
         rows=rows,
         question=question,

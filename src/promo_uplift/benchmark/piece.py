@@ -41,7 +41,7 @@ from promo_uplift.contracts.results import (
     TrialData,
     TrialTruth,
 )
-from promo_uplift.learners.registry import learner_spec
+from promo_uplift.learners.registry import learner_role
 from promo_uplift.metrics import ranking_metrics
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
 from promo_uplift.tuning import held_out_interval
@@ -260,7 +260,7 @@ def _pointwise(
     """
     rows = Judgements()
     for name, fitted in analysis.cross_fitted.items():
-        if learner_spec(name).role != "cate":
+        if learner_role(name) != "cate":
             continue
         started = time.perf_counter()
         bounds = held_out_interval(

@@ -96,11 +96,29 @@ class Dimension(Parameters):
         return self
 
 
-class LearnerParameters(Parameters):
-    """One learner: its defaults, and the space that tuning may search (empty: not tuned)."""
+def _is_none(value: str | None) -> bool:
+    return value is None
 
+
+class LearnerParameters(Parameters):
+    """One learner: its defaults, and the space that tuning may search (empty: not tuned).
+
+    ``class`` (here ``class_path``) is the import path of a learner of the user's own, and
+    ``parameters`` that of the Pydantic model its class takes; None: a learner of the registry.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    class_path: str | None = Field(default=None, alias="class", exclude_if=_is_none)
+    parameters: str | None = Field(default=None, exclude_if=_is_none)
     defaults: dict[str, float | int | str | bool] = Field(default_factory=dict)
     search_space: dict[str, Dimension] = Field(default_factory=dict)
+
+    @property
+    def import_paths(self) -> dict[str, str]:
+        """``class`` and ``parameters`` where they are given: what a choice must carry to build."""
+        given = {"class": self.class_path, "parameters": self.parameters}
+        return {key: path for key, path in given.items() if path is not None}
 
 
 class TuningParameters(Parameters):
@@ -163,7 +181,8 @@ class EstimationParameters(Parameters):
 
     ``candidates`` compete, simplest first, after ``constant``, which always does; the champion is
     the simplest within ``selection_standard_errors`` of the lowest ``selection_loss``.
-    ``interval_replicates`` 0 offers no interval of a single household.
+    ``interval_replicates`` 0 offers no interval of a single household. ``ensemble_loss`` is what
+    the weights of ``ensemble`` minimise.
     """
 
     outcome: Outcome
@@ -173,6 +192,7 @@ class EstimationParameters(Parameters):
     selection_standard_errors: Annotated[float, Field(ge=0.0)]
     n_workers: Count
     interval_replicates: Annotated[int, Field(ge=0)]
+    ensemble_loss: Literal["r_loss", "dr_loss"] = "dr_loss"
 
     @model_validator(mode="after")
     def _learners_hold_baselines_and_candidates(self) -> EstimationParameters:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import pickle
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 CHALLENGER = "challenger"
 CHAMPION = "champion"
+#: Where Python itself and installed packages lie.
+INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")
 #: What the pickled model needs to predict; pinned to the versions that trained it.
 REQUIREMENTS = (
     "cloudpickle",
@@ -58,6 +62,38 @@ def import_path_kept() -> Iterator[None]:
         sys.path[:] = path
 
 
+class _ClassesOf(pickle.Pickler):
+    """Collects the modules of the classes that a pickle refers to."""
+
+    def __init__(self) -> None:
+        super().__init__(BytesIO())
+        self.modules: set[str] = set()
+
+    def persistent_id(self, obj: Any) -> None:
+        """Note a class; nothing is stored apart."""
+        if isinstance(obj, type):
+            self.modules.add(obj.__module__)
+
+
+def own_code(model: object) -> list[str]:
+    """Paths of the packages that hold a learner of the user's own, to be put beside the model.
+
+    Neither this package nor what is installed: that must be installed where the model is loaded.
+    """
+    pickler = _ClassesOf()
+    pickler.dump(model)
+    tops = {name.partition(".")[0] for name in pickler.modules} - {promo_uplift.__name__}
+    installed = [Path(sysconfig.get_path(name)).resolve() for name in INSTALLED]
+    found = []
+    for top in sorted(tops - set(sys.builtin_module_names)):
+        module = sys.modules[top]
+        folders = list(getattr(module, "__path__", []))
+        path = Path(folders[0] if folders else str(module.__file__)).resolve()
+        if not any(path.is_relative_to(folder) for folder in installed):
+            found.append(str(path))
+    return found
+
+
 class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):
     """Terminal output: registers the model as ``challenger`` always, ``champion`` by the gate.
 
@@ -86,7 +122,7 @@ class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):
                 artifacts={ARTIFACT: str(pickled)},
                 signature=infer_signature(data.example, data.model.score(data.example)),
                 input_example=data.example,
-                code_paths=[str(Path(promo_uplift.__file__).parent)],
+                code_paths=[str(Path(promo_uplift.__file__).parent), *own_code(data.model)],
                 pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
                 registered_model_name=self._name,
             )

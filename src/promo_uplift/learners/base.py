@@ -228,6 +228,25 @@ def _refuse_dose(values: Any, nuisances: NuisanceValues, *, takes_dose: bool) ->
         )
 
 
+def checked_cate(*, cate: FloatArray, name: str, n_rows: int) -> FloatArray:
+    """Return predicted effects; refuse anything but one finite number per row.
+
+    Raises
+    ------
+    LearnerError
+        Naming the learner and what it predicted.
+    """
+    values = np.asarray(cate, dtype=np.float64)
+    n_bad = int(np.sum(~np.isfinite(values)))
+    if values.shape != (n_rows,) or n_bad > 0:
+        raise LearnerError(
+            f"`predict_cate` of `{name}` must return one finite number per row, shape "
+            f"({n_rows},); found shape {values.shape} with {n_bad} that are not finite. "
+            "Correct the learner."
+        )
+    return values
+
+
 def model_seed(*, rng: np.random.Generator) -> int:
     """Draw a seed that LightGBM and scikit-learn take."""
     return int(rng.integers(0, 2**31 - 1))

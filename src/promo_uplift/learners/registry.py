@@ -25,7 +25,9 @@ from promo_uplift.learners.causal_forest import CausalForest, CausalForestParame
 from promo_uplift.learners.class_transformation import ClassTransformation
 from promo_uplift.learners.constant import Constant
 from promo_uplift.learners.dr_learner import DRLearner
+from promo_uplift.learners.ensemble import Ensemble, ensemble_choice, member_choices
 from promo_uplift.learners.linear_dml import LinearDML, LinearDMLParameters
+from promo_uplift.learners.own import CLASS, IMPORT_PATHS, build_own, own_parameters
 from promo_uplift.learners.r_learner import RLearner
 from promo_uplift.learners.random_score import RandomScore
 from promo_uplift.learners.regularised import RegularisedTreesParameters
@@ -87,7 +89,8 @@ class LearnerSpec:
     parameters : type
         Pydantic model of its parameters.
     build : callable
-        ``parameters -> Learner``, unfitted. Randomness comes with ``fit``.
+        ``parameters -> Learner``, unfitted; of a combination ``choice -> Learner``. Randomness
+        comes with ``fit``.
     offers_interval : bool
         Whether ``predict_interval`` is native.
     missing_covariates, binary_outcome, several_arms, weights, continuous_dose : Support
@@ -96,6 +99,8 @@ class LearnerSpec:
         ``{parameter: the parameter that replaces it while tuning}``, for cheaper trials.
     requires : str or None
         Package that it imports when fitted and that is not installed everywhere; None: none.
+    combines : bool
+        Whether it is a combination of the other learners, which weighs what they predict.
     """
 
     name: str
@@ -111,6 +116,7 @@ class LearnerSpec:
     tuning_overrides: Mapping[str, str]
     continuous_dose: Support = NO_DOSE
     requires: str | None = None
+    combines: bool = False
 
 
 def _boosted(
@@ -154,6 +160,12 @@ def _baseline(
         weights=NO_WEIGHTS,
         tuning_overrides={},
     )
+
+
+def _combined(choice: Choice) -> Ensemble:
+    weights, choices = member_choices(choice)
+    members = {name: build_learner(name=name, choice=part) for name, part in choices.items()}
+    return Ensemble(members=members, weights=weights)
 
 
 LEARNERS: dict[str, LearnerSpec] = {
@@ -293,6 +305,20 @@ LEARNERS: dict[str, LearnerSpec] = {
         tuning_overrides={"n_estimators": "tuning_n_estimators"},
         requires="causalml",
     ),
+    "ensemble": LearnerSpec(
+        name="ensemble",
+        role="cate",
+        summary="The other learners' effects and the average, weighted on held-out folds.",
+        parameters=NoParameters,
+        build=_combined,
+        offers_interval=False,
+        missing_covariates=Support(True, "Supported: as its members do."),
+        binary_outcome=RISK_DIFFERENCE,
+        several_arms=ONE_ARM_AT_A_TIME,
+        weights=NO_WEIGHTS,
+        tuning_overrides={},
+        combines=True,
+    ),
 }
 
 
@@ -314,15 +340,27 @@ def learner_spec(name: str) -> LearnerSpec:
     )
 
 
+def learner_role(name: str) -> Role:
+    """Role of a configured learner; one of the user's own estimates an effect."""
+    return LEARNERS[name].role if name in LEARNERS else "cate"
+
+
 def build_learner(*, name: str, choice: Choice) -> Learner:
     """Build an unfitted learner from its name and parameters.
+
+    A choice with the key ``class`` builds a learner of the user's own; that of a learner which
+    combines others holds their weights and hyperparameters.
 
     Raises
     ------
     LearnerError
         If the name is unknown, or a parameter is missing, unknown or out of range.
     """
+    if CLASS in choice:
+        return build_own(name=name, choice=choice)
     spec = learner_spec(name)
+    if spec.combines:
+        return spec.build(choice)
     try:
         parameters = spec.parameters.model_validate(dict(choice))
     except ValidationError as error:
@@ -351,17 +389,14 @@ def left_out_learners(*, names: Iterable[str], data: TrialData) -> dict[str, str
     -------
     dict of str to str
         One sentence per learner that is left out; empty where all can run.
-
-    Raises
-    ------
-    LearnerError
-        If a name is unknown.
     """
     has_missing = bool(data.covariates.isna().to_numpy().any())
     is_binary = bool(np.isin(data.outcome, (0.0, 1.0)).all())
     reasons = {}
     for name in names:
-        spec = learner_spec(name)
+        if name not in LEARNERS:  # one of the user's own: it refuses what it does not take itself
+            continue
+        spec = LEARNERS[name]
         if spec.requires is not None and importlib.util.find_spec(spec.requires) is None:
             reasons[name] = (
                 f"Left out: it needs the package `{spec.requires}`, which is not installed."
@@ -410,6 +445,14 @@ def check_some_can_run(*, candidates: Sequence[str], left_out: Mapping[str, str]
 
 def tuning_choice(*, name: str, choice: Choice) -> dict[str, float | int | str | bool]:
     """Return the parameters to use while tuning: the same, with cheaper sizes where stated."""
+    if CLASS in choice:
+        return dict(choice)
+    if learner_spec(name).combines:
+        weights, choices = member_choices(choice)
+        cheaper_members = {
+            one: tuning_choice(name=one, choice=part) for one, part in choices.items()
+        }
+        return ensemble_choice(weights=weights, choices=cheaper_members)
     overrides = learner_spec(name).tuning_overrides
     return {**choice, **{key: choice[cheaper] for key, cheaper in overrides.items()}}
 
@@ -428,11 +471,42 @@ def check_learners(*, parameters: Mapping[str, LearnerParameters]) -> None:
         Naming the learner and the parameter.
     """
     for name, configured in parameters.items():
-        build_learner(name=name, choice=configured.defaults)
-        known = learner_spec(name).parameters.model_fields
-        unknown = [key for key in configured.search_space if key not in known]
+        known = _known_parameters(name=name, configured=configured)
+        unknown = [key for key in configured.search_space if known is not None and key not in known]
         if unknown:
             raise LearnerError(
                 f"`{name}.search_space` must search the learner's parameters; {unknown} are "
-                f"unknown. Its parameters: {', '.join(known) or 'none'}."
+                f"unknown. Its parameters: {', '.join(known or ()) or 'none'}."
             )
+
+
+def _known_parameters(*, name: str, configured: LearnerParameters) -> tuple[str, ...] | None:
+    """Names of a learner's parameters, None if it takes any; refuse what cannot be built."""
+    paths = configured.import_paths
+    if not paths:
+        spec = learner_spec(name)
+        if not spec.combines:
+            build_learner(name=name, choice=configured.defaults)
+        elif configured.defaults:
+            raise LearnerError(
+                f"`{name}.defaults` must be empty: its weights are fitted; found "
+                f"{configured.defaults}. Remove them; `estimation.ensemble_loss` is its setting."
+            )
+        return tuple(spec.parameters.model_fields)
+    field = f"estimation.learners.{name}"
+    if CLASS not in paths:
+        raise LearnerError(f"`{field}.class` must be given with `{field}.parameters`. Add it.")
+    if name in LEARNERS or "." in name:
+        raise LearnerError(
+            f"`{field}` has a `class`, so its name must be its own, without a dot: no learner of "
+            f"the registry ({', '.join(LEARNERS)}). Choose another name."
+        )
+    taken = [key for key in configured.defaults if key in IMPORT_PATHS]
+    if taken:
+        raise LearnerError(
+            f"`{field}.defaults` must not hold {taken}: they are import paths beside `defaults`. "
+            "Move or rename them."
+        )
+    choice = {**paths, **configured.defaults}
+    build_learner(name=name, choice=choice)
+    return own_parameters(name=name, choice=choice)

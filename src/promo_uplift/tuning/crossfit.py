@@ -16,6 +16,7 @@ from promo_uplift.contracts.results import (
     Interval,
     TrialData,
 )
+from promo_uplift.learners.base import checked_cate
 from promo_uplift.nuisance.parallel import run_in_order
 from promo_uplift.nuisance.studies import Choice, StudyResult, run_studies
 from promo_uplift.tuning.search import (
@@ -305,4 +306,5 @@ def _fit_and_predict(
     *, name: str, data: TrialData, split: Split, choice: Choice, seed: int
 ) -> FloatArray:
     learner = fit_on_split(name=name, data=data, split=split, choice=choice, seed=seed)
-    return learner.predict_cate(covariates=data.covariates.loc[split.test])
+    cate = learner.predict_cate(covariates=data.covariates.loc[split.test])
+    return checked_cate(cate=cate, name=name, n_rows=int(split.test.sum()))

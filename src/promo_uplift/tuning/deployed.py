@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
 from promo_uplift.contracts.results import CrossFittedNuisances, TrialData
+from promo_uplift.learners.ensemble import ensemble_choice
 from promo_uplift.learners.intervals import (
     HalfSampleLearner,
     WithoutInterval,
@@ -18,7 +20,7 @@ from promo_uplift.learners.intervals import (
 )
 from promo_uplift.learners.registry import build_learner, tuning_choice
 from promo_uplift.nuisance.seeding import derived_rng
-from promo_uplift.nuisance.studies import ALL_FOLDS, Choice
+from promo_uplift.nuisance.studies import ALL_FOLDS, Choice, StudyResult
 from promo_uplift.tuning.search import (
     Split,
     check_configured_learner,
@@ -116,8 +118,125 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
     LearnerError
         If the learner or its parameters are unknown, or it refuses the data.
     """
-    check_configured_learner(name=name, parameters=parameters)
     started = time.perf_counter()
+    study = _tuned_on_all_folds(
+        name=name,
+        data=data,
+        nuisances=nuisances,
+        parameters=parameters,
+        tuning=tuning,
+        seed=seed,
+        storage=storage,
+        study_prefix=study_prefix,
+        warm_start=warm_start,
+    )
+    return DeployedLearner(
+        name=name,
+        learner=_fitted_on_all_rows(
+            name=name,
+            choice=study.parameters,
+            data=data,
+            nuisances=nuisances,
+            seed=seed,
+            interval_replicates=interval_replicates,
+        ),
+        parameters=study.parameters,
+        tuning=study.trials,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def fit_deployed_ensemble(  # noqa: PLR0913 - one analysis, named in full by its caller
+    *,
+    name: str,
+    weights: Mapping[str, float],
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    learners: Mapping[str, LearnerParameters],
+    tuning: TuningParameters,
+    seed: int,
+    interval_replicates: int,
+    storage: str | None = None,
+    study_prefixes: Mapping[str, str] | None = None,
+    warm_starts: Mapping[str, Choice] | None = None,
+) -> DeployedLearner:
+    """Tune every member with a weight over all folds, and fit them on all rows.
+
+    Parameters
+    ----------
+    name : str
+        The ensemble's name in the registry.
+    weights : mapping of float
+        Of :func:`promo_uplift.tuning.stacking.deployed_weights`. The half-sample refits keep them.
+    learners : mapping of LearnerParameters
+        Of every member.
+    data, nuisances, tuning, seed, interval_replicates, storage
+        As :func:`fit_deployed`.
+    study_prefixes, warm_starts : mapping, optional
+        Of every member: the studies and the point that it would have alone.
+
+    Returns
+    -------
+    DeployedLearner
+        ``parameters`` are those of :func:`promo_uplift.learners.ensemble.ensemble_choice`.
+
+    Raises
+    ------
+    LearnerError
+        If a member refuses the data.
+    """
+    started = time.perf_counter()
+    prefixes = study_prefixes or {}
+    studies = {
+        member: _tuned_on_all_folds(
+            name=member,
+            data=data,
+            nuisances=nuisances,
+            parameters=learners[member],
+            tuning=tuning,
+            seed=seed,
+            storage=storage,
+            study_prefix=prefixes.get(member, "learner"),
+            warm_start=(warm_starts or {}).get(member),
+        )
+        for member, weight in weights.items()
+        if weight > 0.0
+    }
+    choice = ensemble_choice(
+        weights=weights, choices={member: study.parameters for member, study in studies.items()}
+    )
+    return DeployedLearner(
+        name=name,
+        learner=_fitted_on_all_rows(
+            name=name,
+            choice=choice,
+            data=data,
+            nuisances=nuisances,
+            seed=seed,
+            interval_replicates=interval_replicates,
+        ),
+        parameters=choice,
+        tuning=pd.concat(
+            [study.trials.assign(member=member) for member, study in studies.items()],
+            ignore_index=True,
+        ),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _tuned_on_all_folds(  # noqa: PLR0913 - what its callers are given
+    *,
+    name: str,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    parameters: LearnerParameters,
+    tuning: TuningParameters,
+    seed: int,
+    storage: str | None,
+    study_prefix: str,
+    warm_start: Choice | None,
+) -> StudyResult:
+    check_configured_learner(name=name, parameters=parameters)
     start = fitted_to_space(name=name, parameters=parameters, given=warm_start)
     splits = [
         Split(
@@ -128,7 +247,7 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
         )
         for fold in range(nuisances.n_folds)
     ]
-    study = search_learner(
+    return search_learner(
         name=name,
         data=data,
         splits=splits,
@@ -145,20 +264,22 @@ def fit_deployed(  # noqa: PLR0913 - one analysis, named in full by its caller
         tuning=tuning,
         seed=seed,
     )
-    learner = interval_learner(
-        name=name, choice=study.parameters, n_replicates=interval_replicates
-    ).fit(
+
+
+def _fitted_on_all_rows(
+    *,
+    name: str,
+    choice: Choice,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    seed: int,
+    interval_replicates: int,
+) -> Learner:
+    return interval_learner(name=name, choice=choice, n_replicates=interval_replicates).fit(
         covariates=data.covariates,
         treatment=data.treatment,
         outcome=data.outcome,
         nuisances=nuisances.held_out(),
         groups=data.groups,
         rng=derived_rng(seed=seed, purpose=f"deployed/{name}"),
-    )
-    return DeployedLearner(
-        name=name,
-        learner=learner,
-        parameters=study.parameters,
-        tuning=study.trials,
-        seconds=time.perf_counter() - started,
     )

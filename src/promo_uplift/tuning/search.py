@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ from promo_uplift.nuisance.studies import (
     run_study,
 )
 from promo_uplift.tuning.losses import named_loss
+from promo_uplift.tuning.stacking import ensemble_members, is_combination
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,20 @@ def check_configured_learner(*, name: str, parameters: LearnerParameters) -> Non
     check_search_space(name=name, parameters=parameters)
 
 
+def check_configured_learners(learners: Mapping[str, LearnerParameters]) -> None:
+    """Refuse what :func:`check_configured_learner` refuses, or an ensemble of nothing.
+
+    Raises
+    ------
+    LearnerError
+        Naming what is wrong.
+    """
+    for name, parameters in learners.items():
+        check_configured_learner(name=name, parameters=parameters)
+    if any(is_combination(name) for name in learners):
+        ensemble_members(learners)
+
+
 def learner_plan(
     *,
     name: str,
@@ -72,11 +88,16 @@ def learner_plan(
     study_prefix: str,
     warm_start: tuple[Choice, ...] = (),
 ) -> StudyPlan:
-    """Plan of one learner's study for one held-out fold."""
+    """Plan of one learner's study for one held-out fold.
+
+    The defaults of a learner of the user's own carry its import paths, and so does every choice
+    that comes of the study: name and choice are enough to build it, in whatever process.
+    """
+    defaults = {**parameters.import_paths, **parameters.defaults}
     return StudyPlan(
         name=f"{study_prefix}/{name}/{tuning.loss}",
         fold=held_out,
-        parameters=parameters,
+        parameters=parameters.model_copy(update={"defaults": defaults}),
         n_trials=tuning.n_trials,
         timeout_seconds=tuning.timeout_seconds,
         n_startup_trials=tuning.n_startup_trials,

@@ -33,8 +33,13 @@ from promo_uplift.benchmark.sets.scoring import (
 )
 from promo_uplift.benchmark.sets.splitting import RowSplit, drawn_rows, split_set
 from promo_uplift.contracts.results import FloatArray, Interval, TrialData, TrialTruth
-from promo_uplift.learners.registry import learner_spec
-from promo_uplift.tuning import fit_deployed
+from promo_uplift.learners.registry import learner_role
+from promo_uplift.tuning import (
+    deployed_weights,
+    ensemble_members,
+    fit_deployed,
+    is_combination,
+)
 
 OURS, CHAMPION, RUN = "ours", "champion", "run"
 #: Half-sample refits of the deployed learners: the fewest, since no interval is read here.
@@ -340,9 +345,11 @@ def our_predictions(
         loss=estimation.selection_loss,
         evidence=parameters.evidence,
     )
-    predictions = []
+    predictions: dict[str, Prediction] = {}
     for name, learner in estimation.learners.items():
         if name not in cross_fitted:  # left out: it cannot run here
+            continue
+        if is_combination(name):
             continue
         deployed = fit_deployed(
             name=name,
@@ -353,16 +360,29 @@ def our_predictions(
             seed=seed,
             interval_replicates=_FEWEST_REFITS,
         )
-        predictions.append(
-            Prediction(
-                source=OURS,
-                learner=name,
-                cate=deployed.learner.predict_cate(covariates=split.test.covariates),
-                is_effect=learner_spec(name).role != "ranking_only",
-                seconds=cross_fitted[name].seconds + deployed.seconds,
-            )
+        predictions[name] = Prediction(
+            source=OURS,
+            learner=name,
+            cate=deployed.learner.predict_cate(covariates=split.test.covariates),
+            is_effect=learner_role(name) != "ranking_only",
+            seconds=cross_fitted[name].seconds + deployed.seconds,
         )
-    return predictions, choice
+    for name in filter(is_combination, estimation.learners):
+        weights = deployed_weights(
+            members={one: cross_fitted[one] for one in ensemble_members(estimation.learners)},
+            data=split.train,
+            nuisances=nuisances,
+            loss=estimation.ensemble_loss,
+        )
+        predictions[name] = Prediction(
+            source=OURS,
+            learner=name,
+            # the members are fitted already: the ensemble is their weighted mean
+            cate=np.sum([w * predictions[one].cate for one, w in weights.items()], axis=0),
+            is_effect=True,
+            seconds=cross_fitted[name].seconds,
+        )
+    return [predictions[name] for name in estimation.learners], choice
 
 
 def peer_predictions(

@@ -148,6 +148,7 @@ def explain_effects(
 def deploy(
     data: TrialData,
     nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
     evaluation: PolicyEvaluation,
     nuisance: NuisanceParameters,
     estimation: EstimationParameters,
@@ -158,6 +159,7 @@ def deploy(
     return analysis.deploy(
         data=data,
         nuisances=nuisances,
+        cross_fitted=cross_fitted,
         champion=evaluation.champion,
         nuisance=nuisance,
         estimation=estimation,

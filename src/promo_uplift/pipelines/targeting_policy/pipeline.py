@@ -82,6 +82,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "trial_data",
                     "nuisances",
+                    "cross_fitted",
                     "policy_evaluation",
                     "params:nuisance",
                     "params:estimation",
