@@ -15,6 +15,7 @@ import click
 import mlflow
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
 from promo_uplift.contracts.errors import ConfigurationError
 from promo_uplift.contracts.parameters import CheckParameters, EstimationParameters
@@ -84,6 +85,20 @@ def refuse_unknown_names(*, estimation: Any, checks: Any) -> None:
         validate_check_parameters(checks)
 
 
+class TrackingHooks(MlflowHook):
+    """kedro-mlflow's own hooks, but for parameters: a typed one would be logged as one text.
+
+    Then two runs would differ in that text and in the leaf; :class:`RunContextHooks` logs leaves.
+    """
+
+    @hook_impl
+    def before_node_run(
+        self, node: Any, catalog: Any, inputs: dict[str, Any], is_async: bool
+    ) -> None:
+        """Reopen the run at a node, and log none of its inputs."""
+        super().before_node_run(node=node, catalog=catalog, inputs={}, is_async=is_async)
+
+
 class RunContextHooks:
     """Times the stages, tags the MLflow run, and prints the verdict last."""
 
@@ -128,12 +143,8 @@ class RunContextHooks:
         """Log parameters, flat to compare and typed to run again, and the libraries' versions."""
         if not self._given:
             return
-        # kedro-mlflow logs the ones that are no mapping
         leaves = [
-            (key, leaf)
-            for name, value in self._given.items()
-            for key, leaf in flattened(name, value).items()
-            if "." in key
+            leaf for name, value in self._given.items() for leaf in flattened(name, value).items()
         ]
         for start in range(0, len(leaves), PARAMETERS_PER_BATCH):
             mlflow.log_params(dict(leaves[start : start + PARAMETERS_PER_BATCH]))

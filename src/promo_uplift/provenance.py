@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
 def flattened(name: str, value: Any) -> dict[str, Any]:
     """Leaves of a parameter under dotted names, ``{"policy.margin_rate": 0.25, ...}``.
 
-    Two runs compare by these names; kedro-mlflow logs a typed parameter as one text.
+    Two runs compare by these names.
     """
     value = plain(value)
     if not isinstance(value, dict):
