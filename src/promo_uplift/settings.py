@@ -39,5 +39,6 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {"root": project_root, "oc.env": oc.env},
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
 }
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # TrackingHooks stand in for them
+# TrackingHooks stand in for them; Kedro compares the name as the distribution spells it
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
 HOOKS = (RunContextHooks(), TrackingHooks())

@@ -47,6 +47,10 @@ def moved_paths(pair: tuple[Run, Run]) -> set[str]:
     return {name for name, value in older.params.items() if older.tags["project_path"] in value}
 
 
+def test_a_run_of_the_project_is_below_no_other(pair: tuple[Run, Run]) -> None:
+    assert ["mlflow.parentRunId" in run.data.tags for run in pair] == [False, False]
+
+
 # --- two runs -------------------------------------------------------------------------------------
 
 
