@@ -1,6 +1,6 @@
 # Needs Python 3.11-3.13 and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock uplift viz check test e2e docs figures card bench clean
+.PHONY: help setup lock uplift reproduce viz check test e2e docs figures card bench clean
 
 PYTHON ?= $(shell for c in python3 python3.12 python3.11 python3.13 python; do \
 	$$c -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo $$c; break; }; done)
@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export UV_PYTHON_DOWNLOADS := never
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## build .venv from requirements.lock
 
@@ -31,6 +31,9 @@ lock: ## resolve requirements.lock anew (needs uv on the PATH or in .venv)
 
 uplift: $(INSTALLED) ## the main job on real data: raw tables to verdict, MLflow run, model, targeting list
 	$(BIN)/kedro run --pipelines uplift
+
+reproduce: $(INSTALLED) ## run a tracked run again and compare every figure (RUN=its id)
+	$(BIN)/promo-uplift reproduce $(RUN) $(if $(CURRENT_CODE),--current-code)
 
 viz: $(INSTALLED) ## open the pipelines in a browser
 	$(BIN)/kedro viz run

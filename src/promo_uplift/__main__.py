@@ -1,4 +1,4 @@
-"""`python -m promo_uplift run ...`: the same command without the `kedro` executable."""
+"""`promo-uplift` and `python -m promo_uplift`: run, reproduce, without the `kedro` executable."""
 
 from pathlib import Path
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 from kedro.framework.cli.project import ipython as kedro_ipython
 from kedro.framework.cli.project import run as kedro_run
+from kedro.utils import find_kedro_project
 from kedro.validation.exceptions import ParameterValidationError
 
 from promo_uplift.contracts.errors import PromoUpliftError
@@ -85,6 +86,35 @@ def run(**options: Any) -> Any:
         if refusal is None:
             raise
         raise click.ClickException(refusal_text(refusal)) from None
+
+
+@cli.command(name="reproduce")
+@click.argument("run_id")
+@click.option(
+    "--current-code",
+    is_flag=True,
+    help="Run the code of this checkout as it is, instead of the run's commit.",
+)
+@click.option("--tracking-uri", help="Store that holds the run, where conf/ names another.")
+def reproduce(run_id: str, current_code: bool, tracking_uri: str | None) -> None:
+    """Run a tracked run again from what it logged, and compare every figure.
+
+    Ends with exit code 0 only where every figure is the same to the last bit.
+    """
+    from promo_uplift.reproduction import reproduce as run_again  # noqa: PLC0415 - slow to import
+
+    try:
+        is_same = run_again(
+            run_id=run_id,
+            project=Path(find_kedro_project(Path.cwd()) or Path.cwd()).resolve(),
+            tracking_uri=tracking_uri,
+            current_code=current_code,
+            say=click.echo,
+        )
+    except PromoUpliftError as refusal:
+        raise click.ClickException(refusal_text(refusal)) from None
+    if not is_same:
+        raise SystemExit(1)
 
 
 def start_ipython(*arguments: Any, **options: Any) -> Any:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +15,7 @@ import click
 import mlflow
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from pydantic import BaseModel
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
 from promo_uplift.contracts.errors import ConfigurationError
 from promo_uplift.contracts.parameters import (
@@ -25,6 +23,13 @@ from promo_uplift.contracts.parameters import (
     EstimationParameters,
     TuningParameters,
 )
+from promo_uplift.provenance import (
+    PACKAGES_FILE,
+    PARAMETERS_FILE,
+    flattened,
+    git_sha,
+    package_versions,
+    parameters_text,
 
 VERDICT_TEXT = "verdict_text"
 #: What a tracking store takes at once.
@@ -32,26 +37,6 @@ PARAMETERS_PER_BATCH = 100
 #: Tells the registry, which Kedro calls without arguments, the environment of the run.
 DOOR = "PROMO_UPLIFT_ENVIRONMENT"
 logger = logging.getLogger(__name__)
-
-
-def git_sha(folder: Path) -> str:
-    """Commit of the code, with ``+changes`` where the tracked files differ from it."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), *words],  # noqa: S607
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    if shutil.which("git") is None:
-        return "unknown: git is not installed"
-    sha = git("rev-parse", "HEAD")
-    if not sha:
-        return "unknown: not a git checkout"
-    return f"{sha}+changes" if git("status", "--porcelain", "--untracked-files=no") else sha
 
 
 def refuse_unknown_parameters(*, given: Iterable[str], known: Iterable[str]) -> None:
@@ -82,22 +67,6 @@ def top_level(names: Iterable[str]) -> set[str]:
     """
     parameters = (name.removeprefix("params:") for name in names if name.startswith("params:"))
     return {name.split(".")[0] for name in parameters if not name.startswith("_")}
-
-
-def flattened(name: str, value: Any) -> dict[str, Any]:
-    """Leaves of a parameter under dotted names, ``{"policy.margin_rate": 0.25, ...}``.
-
-    Two runs compare by these names; kedro-mlflow logs a typed parameter as one text.
-    """
-    if isinstance(value, BaseModel):
-        value = value.model_dump(exclude_unset=True)
-    if not isinstance(value, dict):
-        return {name: value}
-    return {
-        key: leaf
-        for part, inner in value.items()
-        for key, leaf in flattened(f"{name}.{part}", inner).items()
-    }
 
 
 def refuse_unknown_names(*, estimation: Any, checks: Any) -> None:
@@ -133,6 +102,20 @@ def warm_start_leaves(tuning: Any) -> dict[str, Any]:
     return flattened("tuning.warm_start", read_warm_start(tuning.warm_start))
 
 
+class TrackingHooks(MlflowHook):
+    """kedro-mlflow's own hooks, but for parameters: a typed one would be logged as one text.
+
+    Then two runs would differ in that text and in the leaf; :class:`RunContextHooks` logs leaves.
+    """
+
+    @hook_impl
+    def before_node_run(
+        self, node: Any, catalog: Any, inputs: dict[str, Any], is_async: bool
+    ) -> None:
+        """Reopen the run at a node, and log none of its inputs."""
+        super().before_node_run(node=node, catalog=catalog, inputs={}, is_async=is_async)
+
+
 class RunContextHooks:
     """Times the stages, tags the MLflow run, and prints the verdict last."""
 
@@ -140,7 +123,8 @@ class RunContextHooks:
         self._stages: dict[str, tuple[str, ...]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._started: dict[str, float] = {}
-        self._parameters: dict[str, Any] = {}
+        self._given: dict[str, Any] = {}
+        self._warm_start: dict[str, Any] = {}
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
@@ -154,12 +138,8 @@ class RunContextHooks:
         """Refuse a misspelt parameter, learner or check before a run is opened."""
         read = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         refuse_unknown_parameters(given=top_level(parameters), known=top_level(read))
-        self._parameters = {
-            key: leaf
-            for name in sorted(top_level(parameters))
-            for key, leaf in flattened(name, parameters[f"params:{name}"]).items()
-            if "." in key
-        } | warm_start_leaves(parameters.get("params:tuning"))
+        self._given = {name: parameters[f"params:{name}"] for name in sorted(top_level(parameters))}
+        self._warm_start = warm_start_leaves(parameters.get("params:tuning"))
         refuse_unknown_names(
             estimation=parameters.get("params:estimation"), checks=parameters.get("params:checks")
         )
@@ -176,9 +156,20 @@ class RunContextHooks:
                     "kedro_env": run_params.get("env") or "local",
                 }
             )
-            leaves = list(self._parameters.items())
-            for start in range(0, len(leaves), PARAMETERS_PER_BATCH):
-                mlflow.log_params(dict(leaves[start : start + PARAMETERS_PER_BATCH]))
+            self._log_what_decides_the_figures()
+
+    def _log_what_decides_the_figures(self) -> None:
+        """Log parameters, flat to compare and typed to run again, and the libraries' versions."""
+        if not self._given:
+            return
+        leaves = [
+            leaf for name, value in self._given.items() for leaf in flattened(name, value).items()
+        ]
+        leaves += self._warm_start.items()
+        for start in range(0, len(leaves), PARAMETERS_PER_BATCH):
+            mlflow.log_params(dict(leaves[start : start + PARAMETERS_PER_BATCH]))
+        mlflow.log_text(parameters_text(self._given), PARAMETERS_FILE)
+        mlflow.log_dict(package_versions(), PACKAGES_FILE)
 
     @hook_impl
     def before_node_run(self, node: Any) -> None:

@@ -23,7 +23,7 @@ from kedro.config import OmegaConfigLoader  # noqa: E402 - after the environment
 from kedro.utils import find_kedro_project  # noqa: E402
 from omegaconf.resolvers import oc  # noqa: E402
 
-from promo_uplift.hooks import RunContextHooks  # noqa: E402
+from promo_uplift.hooks import RunContextHooks, TrackingHooks  # noqa: E402
 
 
 def project_root() -> str:
@@ -39,4 +39,6 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {"root": project_root, "oc.env": oc.env},
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
 }
-HOOKS = (RunContextHooks(),)
+# TrackingHooks stand in for them; Kedro compares the name as the distribution spells it
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
+HOOKS = (RunContextHooks(), TrackingHooks())

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 FRAMEWORKS = {"kedro", "kedro_datasets", "kedro_mlflow", "mlflow", "omegaconf"}
-GLUE = {"pipelines", "datasets"}
+GLUE = {"pipelines", "datasets", "reproduction"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 KEDRO = Path(sys.executable).with_name("kedro")
 #: Far above any run of this suite on two busy cores: only a hang meets it.
@@ -40,6 +43,38 @@ def new_project(folder: Path) -> Path:
         if layer.is_dir():
             (folder / "data" / layer.name).mkdir(parents=True)
     return folder
+
+
+def commit_all(project: Path) -> None:
+    """Make a project a git checkout with the package's sources in it, everything committed."""
+    shutil.copytree(
+        REPOSITORY / "src" / "promo_uplift",
+        project / "src" / "promo_uplift",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    shutil.copy(REPOSITORY / ".gitignore", project / ".gitignore")
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "gc.auto=0")
+    for words in (
+        ("init", "--quiet"),
+        ("add", "--all"),
+        ("commit", "--quiet", "--no-gpg-sign", "-m", "all"),
+    ):
+        subprocess.run(["git", *identity, "-C", str(project), *words], check=True)
+
+
+def parent_runs(project: Path) -> list[Run]:
+    """Return the project's own runs in its store, newest first."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{project}/mlflow.db")
+    experiment = client.get_experiment_by_name("promo_uplift")
+    found: list[Run] = client.search_runs(
+        [experiment.experiment_id], "tags.kedro_env != ''", order_by=["attributes.start_time DESC"]
+    )
+    return found
+
+
+def newest_run(project: Path) -> Run:
+    """Return the newest of them."""
+    return parent_runs(project)[0]
 
 
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import KEDRO, CutOff, Finished, kedro, new_project, without_network
+from command_line import (
+    KEDRO,
+    CutOff,
+    Finished,
+    commit_all,
+    kedro,
+    new_project,
+    newest_run,
+    without_network,
+)
 from publishers_files import ORIGINAL, SIZES
 
 WHOLE_WAY = ("run", "--env", "test", "--pipelines", "uplift")
@@ -29,6 +38,20 @@ def run_whole_way(folder: Path) -> Finished:
 def run_again(folder: Path) -> Finished:
     """Run the same once more in the copy, which resumes its studies."""
     return kedro(folder / "copy" / "promo_uplift", "run", "--env", "test", "--pipeline", "uplift")
+
+
+def run_with_another_margin(folder: Path) -> Finished:
+    """Run with one other parameter, in a git checkout that holds the first run's store."""
+    project = folder / "changed" / "promo_uplift"
+    shutil.copytree(folder / "copy" / "promo_uplift", project)
+    commit_all(project)
+    return kedro(project, *WHOLE_WAY, "--params", "policy.margin_rate=0.3")
+
+
+def run_reproduced(folder: Path) -> Finished:
+    """Make that run again from what it logged, by the documented command."""
+    project = folder / "changed" / "promo_uplift"
+    return kedro(project, "reproduce", newest_run(project).info.run_id)
 
 
 def run_cut_off(folder: Path) -> tuple[Finished, CutOff]:
@@ -62,6 +85,8 @@ def background(
     first = tmp_path_factory.mktemp("finished")
     jobs: dict[str, tuple[Callable[[Path], Any], Path]] = {
         "finished": (run_whole_way, first),
+        "changed": (run_with_another_margin, first),
+        "reproduced": (run_reproduced, first),
         "again": (run_again, first),
         "finished_cut_off": (run_cut_off, tmp_path_factory.mktemp("cut_off")),
         "original": (run_original, tmp_path_factory.mktemp("original")),
@@ -85,6 +110,18 @@ def finished(background: dict[str, Future[Any]]) -> Finished:
 def again(finished: Finished, background: dict[str, Future[Any]]) -> Finished:
     """The second run, in a copy of that project."""
     return background["again"].result()
+
+
+@pytest.fixture(scope="session")
+def changed(finished: Finished, background: dict[str, Future[Any]]) -> Finished:
+    """A run with another margin, in a checkout of its own whose store holds the first run too."""
+    return background["changed"].result()
+
+
+@pytest.fixture(scope="session")
+def reproduced(changed: Finished, background: dict[str, Future[Any]]) -> Finished:
+    """That run, made again from what it logged."""
+    return background["reproduced"].result()
 
 
 @pytest.fixture(scope="session")

@@ -31,13 +31,12 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.hooks import (
     RunContextHooks,
-    flattened,
-    git_sha,
     refuse_unknown_names,
     refuse_unknown_parameters,
     top_level,
     warm_start_leaves,
 )
+from promo_uplift.provenance import flattened, git_sha
 
 KNOWN = ["policy", "metrics", "seed"]
 

@@ -23,7 +23,7 @@ from promo_uplift.explanation import (
     explanation_text,
     warning_of,
 )
-from promo_uplift.learners.registry import learner_spec
+from promo_uplift.learners.registry import learner_role
 from promo_uplift.metrics import (
     GroupEffects,
     HeterogeneityTest,
@@ -96,7 +96,7 @@ def find_heterogeneity(
     cates = {
         name: fitted.held_out()
         for name, fitted in cross_fitted.items()
-        if learner_spec(name).role == "cate"
+        if learner_role(name) == "cate"
     }
     return Heterogeneity(
         test=heterogeneity_test(

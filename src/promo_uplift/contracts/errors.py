@@ -46,3 +46,7 @@ class ScoringError(PromoUpliftError, ValueError):
 
 class CheckError(PromoUpliftError, ValueError):
     """A check is configured under an unknown code, or has no rule for a failure."""
+
+
+class ReproductionError(PromoUpliftError, ValueError):
+    """A tracked run cannot be made again: unknown, incomplete, or on other code or data."""
