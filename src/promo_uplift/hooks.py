@@ -30,6 +30,7 @@ from promo_uplift.provenance import (
     git_sha,
     package_versions,
     parameters_text,
+)
 
 VERDICT_TEXT = "verdict_text"
 #: What a tracking store takes at once.
