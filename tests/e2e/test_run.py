@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import sys
@@ -22,7 +23,16 @@ from promo_uplift.contracts.parameters import BASELINES
 pytestmark = pytest.mark.e2e
 
 VERDICTS = ("publish", "bounds_only", "experiment_needed", "refuse")
-CANDIDATES = ("s_learner", "t_learner", "x_learner", "dr_learner", "causal_forest", "ensemble")
+#: Needs causalml, which has no wheel for Python 3.13: left out there, with a row that says so.
+LEFT_OUT = set() if importlib.util.find_spec("causalml") else {"uplift_forest"}
+CANDIDATES = tuple(
+    name
+    for name in (
+        *("s_learner", "t_learner", "x_learner", "r_learner", "dr_learner", "linear_dml"),
+        *("causal_forest", "class_transformation", "uplift_forest", "ensemble"),
+    )
+    if name not in LEFT_OUT
+)
 LEARNERS = {*BASELINES, *CANDIDATES}
 STAGES = ("data_engineering", "causal_estimation", "targeting_policy", "reporting")
 ASSUMED = {
@@ -204,7 +214,8 @@ def test_every_row_has_the_held_out_scores_of_every_learner(
 
 def test_the_leaderboard_holds_every_learner_with_intervals(finished: Finished) -> None:
     board = report(finished, "leaderboard.csv").set_index("learner")
-    assert set(board.index) == LEARNERS
+    assert set(board.index) == LEARNERS | LEFT_OUT
+    assert set(board.index[board["note"].notna()]) == LEFT_OUT
     figures = [name.removesuffix("_ci_low") for name in board.columns if name.endswith("_ci_low")]
     assert {"auuc", "qini", "autoc", "uplift_at_10", "uplift_at_20", "uplift_at_30"} <= set(figures)
     assert {"auuc_minus_random", "qini_minus_random"} <= set(figures)
@@ -385,7 +396,7 @@ def test_every_optuna_trial_has_a_run_below_its_learner(parent: Run, tracked: li
             assert one.info.status == "FINISHED"
             assert np.isfinite(one.data.metrics["loss"])
             assert one.data.tags["trial_state"] in {"COMPLETE", "PRUNED"}
-            assert len(one.data.params) > 1
+            assert one.data.params
 
 
 def test_the_artifacts_are_the_files_on_disk(
