@@ -5,6 +5,7 @@ from promo_uplift.reporting.figures import (
     effects_figure,
     overlap_figure,
     profit_figure,
+    reliability_figure,
     uplift_figure,
 )
 from promo_uplift.reporting.run_record import LearnerRecord, RunRecord
@@ -16,5 +17,6 @@ __all__ = [
     "effects_figure",
     "overlap_figure",
     "profit_figure",
+    "reliability_figure",
     "uplift_figure",
 ]
