@@ -70,6 +70,8 @@ bench: $(INSTALLED) ## measure speed against the alternatives, side by side
 	$(BIN)/python -m benchmarks.simulation
 	$(BIN)/python -m benchmarks.ranking
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.learners
+	$(BIN)/python -m benchmarks.learners --forest --scaling
 
 clean: ## remove the environment and every result
 	rm -rf .venv site mlartifacts mlflow.db

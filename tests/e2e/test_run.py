@@ -411,9 +411,11 @@ def test_the_artifacts_are_the_files_on_disk(
         "checks.csv",
         "verdict.txt",
         "cleaning_report.csv",
+        "reliability.csv",
         "uplift_curves.png",
         "profit_curve.png",
         "overlap.png",
+        "reliability.png",
         "calibration.png",
     ]
     logged = {one.path for one in client.list_artifacts(parent.info.run_id)}

@@ -88,3 +88,29 @@ def test_cate_and_interval_equal_causal_forest_dml():
         np.column_stack([low, high]),
         atol=ROUNDING_USD,
     )
+
+
+def test_the_forest_does_not_depend_on_its_threads():
+    rng = np.random.default_rng(6)
+    n = 400
+    covariates = pd.DataFrame(rng.normal(size=(n, 4)), columns=list("abcd"))
+    rows = {
+        "covariates": covariates,
+        "treatment": rng.integers(0, 2, n),
+        "outcome": rng.gamma(2.0, 20.0, n),
+        "nuisances": NuisanceValues(np.full(n, 0.5), np.full(n, 40.0), np.full(n, 40.0)),
+        "groups": np.arange(n),
+    }
+    one, three = (
+        CausalForest(PARAMETERS.model_copy(update={"n_jobs": n_jobs})).fit(
+            **rows, rng=np.random.default_rng(1)
+        )
+        for n_jobs in (1, 3)
+    )
+    np.testing.assert_array_equal(
+        three.predict_cate(covariates=covariates), one.predict_cate(covariates=covariates)
+    )
+    np.testing.assert_array_equal(
+        three.predict_interval(covariates=covariates, level=0.9),
+        one.predict_interval(covariates=covariates, level=0.9),
+    )

@@ -112,8 +112,11 @@ def test_a_run_keeps_its_parameters_but_for_the_sizes(tmp_path):
     assert parameters.estimation.learners == own.estimation.learners
 
 
-def test_held_out_nuisances_are_those_of_the_whole_analysis(tmp_path):
-    parameters = sized(tmp_path)
+@pytest.mark.parametrize("calibration", ["none", "beta"])
+def test_held_out_nuisances_are_those_of_the_whole_analysis(tmp_path, calibration):
+    own = sized(tmp_path)
+    nuisance = own.nuisance.model_copy(update={"calibration": calibration})
+    parameters = own.model_copy(update={"nuisance": nuisance})
     data, _ = world_trials(world=nie_wager_world(), n_households=300, seed=4, simulator=None)
     short = held_out_nuisances(data=data, parameters=parameters.nuisance, seed=9)
     whole = estimate_nuisances(

@@ -16,6 +16,7 @@ from promo_uplift.reporting import (
     effects_figure,
     overlap_figure,
     profit_figure,
+    reliability_figure,
     uplift_figure,
 )
 
@@ -175,6 +176,25 @@ def test_the_overlap_is_drawn_by_arm_with_its_share():
     assert f"{inside:.0%} could" in text
     heights = [patch.get_height() for patch in figure.axes[0].patches]
     assert sum(np.abs(heights)) == 1_000
+
+
+def test_reliability_shows_propensities_before_and_after():
+    bins = pd.DataFrame({"predicted": [0.2, 0.8], "observed": [0.1, 0.9]})
+    bins = bins.assign(ci_low=bins["observed"] - 0.05, ci_high=bins["observed"] + 0.05)
+    stages = [
+        bins.assign(stage=stage, ece=ece, p_value=p_value, chosen="beta (3 of 3 folds)", why="so")
+        for stage, ece, p_value in (("before", 0.1, 1e-9), ("after", 0.012, 0.4))
+    ]
+    figure = reliability_figure(
+        reliability=pd.concat(stages, ignore_index=True), level=0.9, wording=WORDING
+    )
+    text = rendered(figure)
+    assert "as the model gives them (mean gap 0.100, p < 0.001)" in text
+    assert "calibrated (mean gap 0.012, p 0.4)" in text
+    assert "90% intervals clustered by household. Calibration: beta (3 of 3 folds)" in text
+    first, second = (container.lines[0] for container in figure.axes[0].containers)
+    assert list(first.get_xdata()) == list(second.get_xdata()) == [0.2, 0.8]
+    assert list(first.get_ydata()) == [0.1, 0.9]
 
 
 def test_calibration_shows_what_was_predicted_beside_what_was_found():

@@ -13,8 +13,17 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from promo_uplift.contracts.errors import LearnerError, ScoringError
-from promo_uplift.contracts.parameters import LearnerParameters, NuisanceParameters
+from promo_uplift.contracts.parameters import (
+    LearnerParameters,
+    LightGBMParameters,
+    NuisanceParameters,
+)
 from promo_uplift.contracts.results import TrialData
+from promo_uplift.nuisance.boosting import (
+    BinnedFeatures,
+    fit_binned_trees,
+    fit_boosted_trees,
+)
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.deployment import fit_deployment_nuisances
 from promo_uplift.nuisance.models import NUISANCES, nuisance_loss
@@ -117,6 +126,34 @@ def test_tuned_nuisances_do_not_depend_on_the_number_of_workers(world):
     assert len(one.tuned) == 4 * K
     assert set(one.tuned["n_trials"]) == {2}
     assert np.isfinite(one.tuned["loss"]).all()
+
+
+@pytest.mark.parametrize("objective", ["regression", "binary"])
+def test_shared_bins_give_the_model_of_bins_of_its_own(world, objective):
+    """On all rows the bins are the same: the same trees, bit for bit, and the right targets."""
+    data, _ = world
+    features = data.covariates.to_numpy()
+    target = data.outcome if objective == "regression" else data.treatment.astype(float)
+    settings = {
+        "target": target,
+        "objective": objective,
+        "parameters": LightGBMParameters.model_validate(TREES),
+        "seed": 3,
+    }
+    binned = BinnedFeatures(features=features)
+    every = np.ones(300, dtype=bool)
+    shared = fit_binned_trees(features=binned, rows=every, **settings)
+    own = fit_boosted_trees(features=features, **settings)
+    np.testing.assert_array_equal(shared.predict(features=features), own.predict(features=features))
+    half = np.arange(300) % 2 == 0
+    settings["target"] = target[half]
+    first = fit_binned_trees(features=binned, rows=half, **settings)
+    again = fit_binned_trees(features=BinnedFeatures(features=features), rows=half, **settings)
+    np.testing.assert_array_equal(
+        first.predict(features=features), again.predict(features=features)
+    )
+    error = target[half] - first.predict(features=features[half])
+    assert np.mean(error**2) < 0.8 * np.var(target[half])
 
 
 def n_trials_in(journal):

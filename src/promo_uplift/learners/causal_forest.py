@@ -20,7 +20,8 @@ _TREES_PER_BAG = 4  # econml's `subforest_size`: trees that share a half-sample,
 class CausalForestParameters(Parameters):
     """Size of the forest (econml's own names).
 
-    ``tuning_n_estimators`` trees rank hyperparameters; ``n_estimators`` trees predict.
+    ``tuning_n_estimators`` trees rank hyperparameters; ``n_estimators`` trees predict. ``n_jobs``
+    threads grow them; the forest does not depend on it.
     """
 
     n_estimators: Annotated[int, Field(ge=_TREES_PER_BAG, multiple_of=_TREES_PER_BAG)]
@@ -31,6 +32,7 @@ class CausalForestParameters(Parameters):
     min_balancedness_tol: Annotated[float, Field(ge=0.0, le=0.5)]
     max_depth: Annotated[int, Field(ge=1)]
     min_var_fraction_leaf: Share
+    n_jobs: Annotated[int, Field(ge=1)] = 1
 
 
 class CausalForest(BaseLearner):
@@ -98,13 +100,15 @@ class CausalForest(BaseLearner):
             subforest_size=_TREES_PER_BAG,
             honest=True,
             inference=True,
-            n_jobs=1,
+            n_jobs=size.n_jobs,
             random_state=model_seed(rng=rng),
         ).fit(
             self._imputed(training.features),
             training.dose_residual,
             training.outcome_residual,
         )
+        # Threads would add up the trees' predictions in the order in which they finish.
+        self._forest.n_jobs = 1
 
     def _predict(self, *, features: FloatArray) -> FloatArray:
         return np.asarray(self._forest.predict(self._imputed(features))[:, 0], dtype=np.float64)

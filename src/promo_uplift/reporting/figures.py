@@ -251,6 +251,8 @@ def reliability_figure(
     axis.axline((0.0, 0.0), slope=1.0, color=GREY, lw=1.0, ls=":", label="right")
     for stage, bins in reliability.groupby("stage", sort=False):
         colour, marker, label = looks[str(stage)]
+        p_value = bins["p_value"].iloc[0]
+        shown = "p < 0.001" if p_value < 0.001 else f"p {p_value:.2g}"
         spread = [bins["observed"] - bins["ci_low"], bins["ci_high"] - bins["observed"]]
         axis.errorbar(
             bins["predicted"],
@@ -261,7 +263,7 @@ def reliability_figure(
             ms=5,
             lw=1.2,
             capsize=2,
-            label=f"{label} (mean gap {bins['ece'].iloc[0]:.3f}, p {bins['p_value'].iloc[0]:.2g})",
+            label=f"{label} (mean gap {bins['ece'].iloc[0]:.3f}, {shown})",
         )
     axis.set_xlabel(f"Predicted chance of being {wording.treated}", fontsize=11)
     axis.set_ylabel(f"Share {wording.treated}", fontsize=11)
