@@ -69,6 +69,7 @@ bench: $(INSTALLED) ## measure speed against the alternatives, side by side
 	$(BIN)/python -m benchmarks.trials
 	$(BIN)/python -m benchmarks.simulation
 	$(BIN)/python -m benchmarks.ranking
+	$(BIN)/python -m benchmarks.ranking --size
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.learners
 	$(BIN)/python -m benchmarks.learners --forest --scaling

@@ -298,6 +298,7 @@ def test_draws_are_with_replacement_and_favour_nobody():
     assert (counts == 0).mean() == pytest.approx(np.exp(-1.0), abs=6 * np.sqrt(0.24 / size))
     by_household = counts.mean(axis=1)
     assert by_household.var() * replicates == pytest.approx(1.0, abs=6 * np.sqrt(2.0 / n))
+    assert np.abs(by_household - 1.0).max() < 6 / np.sqrt(replicates)
     half = counts[: n // 2].sum(axis=0)
     assert half.var() == pytest.approx(n / 4, rel=6 * np.sqrt(2.0 / replicates))
     neighbours = np.corrcoef(counts[:-1].ravel(), counts[1:].ravel())[0, 1]

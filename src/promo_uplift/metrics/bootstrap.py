@@ -113,10 +113,12 @@ def percentile_interval(*, values: FloatArray, level: float) -> Interval:
         The figure on the sample (first) and on each replicate. If it is undefined (NaN) on any
         replicate the bounds are NaN: the undefined ones are not left out in silence.
     level : float
-        Confidence level.
+        Confidence level. Bounds are at the ranks ``p (B + 1)``: with numpy's default ranks 200
+        replicates hold 94 % where 95 % are asked for.
     """
     replicates = values[1:]
     if not np.all(np.isfinite(replicates)):
         return Interval(float(values[0]), float("nan"), float("nan"))
-    low, high = np.quantile(replicates, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    tails = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+    low, high = np.quantile(replicates, tails, method="weibull")
     return Interval(float(values[0]), float(low), float(high))

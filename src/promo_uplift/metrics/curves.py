@@ -63,7 +63,7 @@ def uplift_curves(
         for part in folds:
             ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
             curve += part.part * gain_curve(ranked=ranked, scores=scores[part.rows], shares=shares)
-        low, high = np.quantile(curve[:, 1:], tails, axis=1)
+        low, high = np.quantile(curve[:, 1:], tails, axis=1, method="weibull")
         tables.append(
             pd.DataFrame(
                 {
