@@ -1,4 +1,4 @@
-"""Several arms of a table under one budget: against a known truth, held out, and refused by name."""
+"""Several arms under one budget: against a known truth, held out, and refused by name."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_table_keeps_every_row_and_the_shares_that_were_drawn(experiment):
 
 
 def test_effects_and_scores_are_those_of_the_truth(experiment):
-    arms, truth, effects = experiment
+    _, truth, effects = experiment
     for place, column in enumerate((1, 0)):  # call, letter
         assert np.corrcoef(effects.cate[:, place], truth[:, column])[0, 1] > 0.85
         error = effects.scores[:, place] - truth[:, column]
