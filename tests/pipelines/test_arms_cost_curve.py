@@ -1,4 +1,4 @@
-"""Several arms of a table under one budget: against a known truth, held out, refused by name."""
+"""Several arms under one budget: against a known truth, held out, and refused by name."""
 
 from __future__ import annotations
 

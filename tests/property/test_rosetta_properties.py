@@ -107,6 +107,24 @@ def test_figures_scale_with_the_outcome_unless_they_have_no_unit(seed, factor):
     np.testing.assert_allclose(after["value"], per * before["value"], rtol=1e-7, atol=1e-9)
 
 
+def test_which_normalised_scores_exceed_one():
+    """Rankings that know the outcomes: what the page says of 1 as a bound."""
+    highest = {}
+    for seed in range(60):
+        data = world(n=12, seed=seed)
+        noise = np.random.default_rng(seed).normal(0.0, 0.3, 12)
+        knowing = (2 * data["treatment"] - 1) * data["outcome"] + noise
+        rows = table(data | {"ranking": knowing}).set_index("function")["value"]
+        for name in rows.index[rows.index.str.contains("auc_score|normalize=True")]:
+            value = rows[name]
+            if np.isfinite(value):
+                highest[name] = max(highest.get(name, -np.inf), value)
+    assert highest["qini_auc_score(negative_effect=True)"] == pytest.approx(1.0)
+    assert highest["qini_auc_score(negative_effect=False)"] > 1.5
+    assert highest["uplift_auc_score"] > 1.0
+    assert highest["qini_score(normalize=True)"] > 1.5
+
+
 def test_a_doubled_table_doubles_sums_and_leaves_our_figures():
     data = world(n=400, levels=6)
     twice = {name: np.tile(values, 2) for name, values in data.items()}

@@ -503,7 +503,7 @@ def _ordered_values(
     replicates = counts.shape[1]
     found = {one: np.full(replicates, np.nan) for one in chosen}
     for name in by.ORDERS:
-        of_order = [one for one in chosen if one.order == name]
+        of_order = [(one, one.value) for one in chosen if one.order == name and one.value]
         if not of_order:
             continue
         order = by.ranked_order(ranking=ranking, order=name)
@@ -518,9 +518,8 @@ def _ordered_values(
                 outcome=rows.outcome[picked],
                 scores=None if rows.scores is None else rows.scores[picked],
             )
-            for one in of_order:
-                assert one.value is not None  # noqa: S101 - an ordered definition has one
-                found[one][replicate] = one.value(sample)
+            for one, value in of_order:
+                found[one][replicate] = value(sample)
     return found
 
 

@@ -53,8 +53,8 @@ class RankedSample:
     Attributes
     ----------
     ranking, treatment, outcome : float64 (n,)
-    scores : float64 (n,) or None
-        Doubly robust scores, where they are known.
+    scores : float64 (n,)
+        Doubly robust scores; NaN where nobody knows them.
     n1, n0, s1, s0 : float64 (n,)
         Treated and controls so far, and the sums of their outcomes.
     """
@@ -62,7 +62,7 @@ class RankedSample:
     ranking: FloatArray
     treatment: FloatArray
     outcome: FloatArray
-    scores: FloatArray | None
+    scores: FloatArray
     n1: FloatArray
     n0: FloatArray
     s1: FloatArray
@@ -83,7 +83,7 @@ class RankedSample:
             ranking=ranking,
             treatment=treatment,
             outcome=outcome,
-            scores=scores,
+            scores=np.full(len(ranking), np.nan) if scores is None else scores,
             n1=n1,
             n0=np.arange(1, len(ranking) + 1) - n1,
             s1=np.cumsum(outcome * treatment),
@@ -94,12 +94,6 @@ class RankedSample:
     def n(self) -> int:
         """Number of rows."""
         return len(self.ranking)
-
-    @property
-    def gamma(self) -> FloatArray:
-        """The scores, which the definition needs."""
-        assert self.scores is not None  # noqa: S101 - `Definition.needs` is checked before
-        return self.scores
 
 
 Value = Callable[[RankedSample], float]
@@ -221,7 +215,7 @@ def causalml_gain(sample: RankedSample, *, with_scores: bool) -> FloatArray:
     """``get_cumgain``: ``k`` times the difference of means (or mean score) of the first ``k``."""
     rows = np.arange(1.0, sample.n + 1.0)
     lift = (
-        np.cumsum(sample.gamma) / rows
+        np.cumsum(sample.scores) / rows
         if with_scores
         else _ratio(sample.s1, sample.n1) - _ratio(sample.s0, sample.n0)
     )
@@ -232,7 +226,7 @@ def causalml_qini(sample: RankedSample, *, with_scores: bool) -> FloatArray:
     """``get_qini``: the gain per treated row, ``S_1 - S_0 N_1 / N_0`` (or mean score x ``N_1``)."""
     rows = np.arange(1.0, sample.n + 1.0)
     curve = (
-        np.cumsum(sample.gamma) / rows * sample.n1
+        np.cumsum(sample.scores) / rows * sample.n1
         if with_scores
         else sample.s1 - _ratio(sample.s0 * sample.n1, sample.n0)
     )
@@ -271,8 +265,8 @@ def causalml_rate_score(*, weighting: Literal["autoc", "qini"], with_scores: boo
     def value(sample: RankedSample) -> float:
         rows = np.arange(1.0, sample.n + 1.0)
         if with_scores:
-            whole = float(sample.gamma.mean())
-            effects = np.cumsum(sample.gamma) / rows
+            whole = float(sample.scores.mean())
+            effects = np.cumsum(sample.scores) / rows
         else:
             whole = float(sample.s1[-1] / sample.n1[-1] - sample.s0[-1] / sample.n0[-1])
             effects = _ratio(sample.s1, sample.n1) - _ratio(sample.s0, sample.n0)
@@ -304,8 +298,8 @@ def econml_uplift(
         source = sample.ranking if training_ranking is None else training_ranking
         cuts = np.percentile(source, percentiles)
         size = np.searchsorted(-sample.ranking, -cuts, side="right")
-        sums = np.r_[0.0, np.cumsum(sample.gamma)][size]
-        toc = _ratio(sums, size.astype(np.float64)) - sample.gamma.mean()
+        sums = np.r_[0.0, np.cumsum(sample.scores)][size]
+        toc = _ratio(sums, size.astype(np.float64)) - sample.scores.mean()
         if metric == "qini":
             toc = toc * size / sample.n
         return float(np.sum(toc[:-1] * np.diff(percentiles) / 100.0))
@@ -323,7 +317,7 @@ def grf_rate(target: Literal["AUTOC", "QINI"]) -> Value:
         ends = _tie_ends(sample.ranking)
         sizes = np.diff(np.r_[-1, ends])
         starts = np.r_[0, ends[:-1] + 1]
-        averaged = np.repeat(np.add.reduceat(sample.gamma, starts) / sizes, sizes)
+        averaged = np.repeat(np.add.reduceat(sample.scores, starts) / sizes, sizes)
         rows = np.arange(1.0, sample.n + 1.0)
         toc = np.cumsum(averaged) / rows - averaged.mean()
         return float(np.mean(toc if target == "AUTOC" else toc * rows / sample.n))

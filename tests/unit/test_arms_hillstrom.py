@@ -1,0 +1,76 @@
+"""Hillstrom's two e-mails under one budget: the page's numbers, from the public file."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from promo_uplift.analysis import arm_cost_curves, cross_fit_arms
+from promo_uplift.benchmark.sets.hillstrom import COVARIATES
+from promo_uplift.contracts.parameters import TableParameters
+from promo_uplift.door import table_parameters
+from promo_uplift.trials import table_arms
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ROOT = Path(os.environ.get("PROMO_UPLIFT_SETS", REPOSITORY.parent / "shared" / "data"))
+PAGE = REPOSITORY / "docs" / "how-to" / "spend-a-budget-on-several-arms.md"
+BUDGETS = (0.1, 0.5, 1.0)
+MENS, WOMENS = "Mens E-Mail", "Womens E-Mail"
+
+pytestmark = pytest.mark.shared
+
+
+@pytest.fixture(scope="module")
+def curves():
+    path = ROOT / "hillstrom" / "hillstrom.csv"
+    if not path.is_file():
+        pytest.skip(f"needs Hillstrom's file at {path} (PROMO_UPLIFT_SETS names the folder)")
+    frame = pd.read_csv(path)
+    parameters, table = table_parameters({"nuisance": {"n_folds": 3}})
+    roles = {
+        "treatment": "segment",
+        "control": "No E-Mail",
+        "outcome": "visit",
+        "covariates": [name for name in COVARIATES if name != "history_segment"],
+        "propensity": dict.fromkeys(("No E-Mail", MENS, WOMENS), 1.0 / 3.0),
+    }
+    arms = table_arms(frame=frame, parameters=TableParameters.model_validate({**table, **roles}))
+    effects = cross_fit_arms(arms=arms, learner="s_learner", parameters=parameters, seed=20171231)
+    return arm_cost_curves(
+        effects=effects, costs=None, budgets=BUDGETS, replicates=200, level=0.95, seed=1
+    )
+
+
+def shown():
+    """Rows of the page's table: the budget, then every number of its cells."""
+    text = PAGE.read_text(encoding="utf-8").split("## Hillstrom")[1]
+    lines = [line for line in text.splitlines() if re.match(r"\| [\d.]+ \|", line)]
+    return [[float(found) for found in re.findall(r"-?\d+\.?\d*", line)] for line in lines]
+
+
+def test_the_page_shows_what_the_file_gives(curves):
+    gains = curves.table().set_index(["policy", "budget"])
+    less = curves.differences().set_index(["policy", "budget"])
+    bounds = ["gain", "ci_low", "ci_high"]
+    rows = shown()
+    assert [row[0] for row in rows] == list(BUDGETS)
+    for row in rows:
+        found = [
+            *gains.loc[("all arms", row[0]), bounds],
+            gains.loc[(MENS, row[0]), "gain"],
+            gains.loc[(WOMENS, row[0]), "gain"],
+            *less.loc[(f"all arms - {MENS}", row[0]), bounds],
+            *less.loc[(f"all arms - {WOMENS}", row[0]), bounds],
+            *less.loc[("all arms - all arms, at random", row[0]), bounds],
+        ]
+        assert row[1:] == pytest.approx([1000.0 * one for one in found], abs=0.3)
+
+
+def test_one_mens_e_mail_for_all_gains_its_plain_difference(curves):
+    """76.6 visits per 1,000 in the file: arms drawn by lot need no model."""
+    everybody = curves.curves["all arms, at random"].gain_at(1.0)
+    assert everybody.estimate == pytest.approx(0.0766, abs=0.002)
