@@ -130,3 +130,19 @@ def test_whatever_fits_a_model_waits_for_these_refusals():
     pipeline = PREPARED + causal_estimation.create_pipeline()
     later = pipeline.from_nodes("prepare_trial_data").nodes
     assert {node.name for node in pipeline.nodes} == {node.name for node in later}
+
+
+def test_the_leaderboard_says_what_tuning_and_modelling_were_worth(strong):
+    table = strong.made["leaderboard"].set_index("learner")
+    tuned = {name for name, one in strong.made["cross_fitted"].items() if len(one.tuning)}
+    assert set(table.index[table["value_of_tuning"].notna()]) == tuned != set()
+    for figure in ("value_of_tuning", "tuning_loss_gain"):
+        rows = table.loc[sorted(tuned)]
+        assert (rows[f"{figure}_ci_low"] <= rows[figure]).all()
+        assert (rows[figure] <= rows[f"{figure}_ci_high"]).all()
+    assert table.loc["dr_learner", "auuc_minus_constant_ci_low"] > 0.0  # a strong effect to rank by
+    assert table.loc["constant", "auuc_minus_constant"] == 0.0
+    parts = table["seconds_tuning"] + table["seconds_fitting"]
+    assert (parts <= table["seconds"] + 1e-6).all()
+    assert (table.loc[sorted(tuned), "seconds_tuning"] > 0.0).all()
+    assert set(strong.made["tuning_studies"]["learner"]) == tuned

@@ -79,3 +79,11 @@ def test_every_metric_of_the_record_is_documented(report):
     assert len(plain) > 20
     assert {name for name in plain if f"`{name}`" not in page} == set()
     assert {tag for tag in record.tags if f"`{tag}`" not in page} == set()
+
+
+def test_the_record_says_what_modelling_was_worth(report):
+    metrics = report["mlflow_run"].metrics
+    for simple in ("response", "constant"):
+        name = f"value_of_modelling_{simple}"
+        assert 0.0 < metrics[f"{name}_ci_low"] < metrics[name] < metrics[f"{name}_ci_high"]
+    assert metrics["value_of_modelling_seconds"] > metrics["value_of_tuning_seconds"] >= 0.0

@@ -115,3 +115,16 @@ def test_the_scoring_model_decides_about_new_households(strong):
     far = model.score(households.head(1).assign(pre_spend_usd=1e6))
     assert far["cate_usd"].isna().all()
     assert not far["in_support"].any()
+
+
+def test_the_parameters_of_every_candidate_are_left_for_a_later_run(strong):
+    left = strong.made["tuned_parameters"]
+    deployed = strong.made["deployed_learner"]
+    assert left["champion"] == deployed.name
+    assert left["learners"][deployed.name] == deployed.parameters
+    tuned = {
+        name
+        for name in strong.inputs["params:estimation"].candidates
+        if strong.made["cross_fitted"][name].parameters[0]
+    }
+    assert set(left["learners"]) == tuned
