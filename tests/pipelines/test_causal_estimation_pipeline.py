@@ -170,3 +170,19 @@ def test_every_learner_has_three_versions_of_each_figure(strong):
     for row in table[table["version"] == "dr"].itertuples():
         assert row.estimate == board.loc[row.learner, row.figure]
         assert row.ci_low == board.loc[row.learner, f"{row.figure}_ci_low"]
+
+
+def test_the_leaderboard_says_what_tuning_and_modelling_were_worth(strong):
+    table = strong.made["leaderboard"].set_index("learner")
+    tuned = {name for name, one in strong.made["cross_fitted"].items() if len(one.tuning)}
+    assert set(table.index[table["value_of_tuning"].notna()]) == tuned != set()
+    for figure in ("value_of_tuning", "tuning_loss_gain"):
+        rows = table.loc[sorted(tuned)]
+        assert (rows[f"{figure}_ci_low"] <= rows[figure]).all()
+        assert (rows[figure] <= rows[f"{figure}_ci_high"]).all()
+    assert table.loc["dr_learner", "auuc_minus_constant_ci_low"] > 0.0  # a strong effect to rank by
+    assert table.loc["constant", "auuc_minus_constant"] == 0.0
+    parts = table["seconds_tuning"] + table["seconds_fitting"]
+    assert (parts <= table["seconds"] + 1e-6).all()
+    assert (table.loc[sorted(tuned), "seconds_tuning"] > 0.0).all()
+    assert set(strong.made["tuning_studies"]["learner"]) == tuned

@@ -88,3 +88,11 @@ def test_the_toc_of_champion_and_baselines_is_a_table_too(report, strong):
     top = toc[toc["learner"] == champion].set_index("share")
     assert top["band_low"].iloc[0] > 0  # half of the households respond, and they come first
     assert top["toc_usd"].iloc[-1] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_record_says_what_modelling_was_worth(report):
+    metrics = report["mlflow_run"].metrics
+    for simple in ("response", "constant"):
+        name = f"value_of_modelling_{simple}"
+        assert 0.0 < metrics[f"{name}_ci_low"] < metrics[name] < metrics[f"{name}_ci_high"]
+    assert metrics["value_of_modelling_seconds"] > metrics["value_of_tuning_seconds"] >= 0.0

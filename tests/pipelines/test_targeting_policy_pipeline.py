@@ -139,3 +139,16 @@ def test_where_there_is_nothing_explanation_and_verdict_warn(nothing):
     champion = made["policy_evaluation"].champion
     said = f"the drivers of {champion}'s effects explain the model, not the households."
     assert said in " ".join(made["verdict_text"].split())
+
+
+def test_the_parameters_of_every_candidate_are_left_for_a_later_run(strong):
+    left = strong.made["tuned_parameters"]
+    deployed = strong.made["deployed_learner"]
+    assert left["champion"] == deployed.name
+    assert left["learners"][deployed.name] == deployed.parameters
+    tuned = {
+        name
+        for name in strong.inputs["params:estimation"].candidates
+        if strong.made["cross_fitted"][name].parameters[0]
+    }
+    assert set(left["learners"]) == tuned

@@ -173,11 +173,12 @@ def collect_tuned_parameters(
     learner: DeployedLearner,
     estimation: EstimationParameters,
 ) -> dict[str, Any]:
-    """Collect the candidates' parameters, from which a later run may start."""
+    """Collect the candidates' parameters, from which a later run may start; not of combinations."""
+    alone = [name for name in estimation.candidates if not is_combination(name)]
     return tuned_parameters(
         champion=learner.name,
-        deployed=learner.parameters,
-        by_fold={name: cross_fitted[name].parameters for name in estimation.candidates},
+        deployed={} if is_combination(learner.name) else learner.parameters,
+        by_fold={name: cross_fitted[name].parameters for name in alone if name in cross_fitted},
     )
 
 
