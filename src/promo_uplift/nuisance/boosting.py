@@ -8,7 +8,7 @@ import lightgbm as lgb
 import numpy as np
 
 from promo_uplift.contracts.parameters import LightGBMParameters
-from promo_uplift.contracts.results import FloatArray
+from promo_uplift.contracts.results import BoolArray, FloatArray
 
 Objective = Literal["regression", "binary"]
 
@@ -16,8 +16,9 @@ Objective = Literal["regression", "binary"]
 class BoostedTrees:
     """A fitted LightGBM model: mean outcome in the target's unit, or a probability."""
 
-    def __init__(self, *, booster: Any) -> None:
+    def __init__(self, *, booster: Any, knew_missing: BoolArray) -> None:
         self._booster = booster
+        self._knew_missing = knew_missing
 
     def predict(self, *, features: FloatArray) -> FloatArray:
         """Predicted mean (regression) or probability of 1 (binary), ``(m,)``."""
@@ -51,9 +52,19 @@ class BoostedTrees:
         import shap  # noqa: PLC0415 - two seconds, and few runs explain with it
 
         explainer = shap.TreeExplainer(
-            self._booster, data=background, feature_perturbation="interventional"
+            self._booster,
+            data=self._as_split(background),
+            feature_perturbation="interventional",
         )
-        return np.asarray(explainer.shap_values(features, check_additivity=False), dtype=np.float64)
+        return np.asarray(
+            explainer.shap_values(self._as_split(features), check_additivity=False),
+            dtype=np.float64,
+        )
+
+    def _as_split(self, features: FloatArray) -> FloatArray:
+        """LightGBM takes a missing value for 0 where training had none; the explainer does not."""
+        unknown = np.isnan(features) & ~self._knew_missing
+        return np.where(unknown, 0.0, features)
 
 
 def fit_boosted_trees(
@@ -104,4 +115,7 @@ def fit_boosted_trees(
     }
     dataset = lgb.Dataset(features, label=target, params=settings)
     booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
-    return BoostedTrees(booster=booster.free_dataset())
+    return BoostedTrees(
+        booster=booster.free_dataset(),
+        knew_missing=np.asarray(np.isnan(features).any(axis=0)),
+    )
