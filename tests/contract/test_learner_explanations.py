@@ -52,3 +52,15 @@ def test_a_users_own_learner_without_explain_is_explained_by_permutations():
     assert method == "permutation"
     centred = (rows - rows.mean()).to_numpy()
     np.testing.assert_allclose(values, centred * [2.0, -1.0, 0.0, 0.0], atol=1e-12)
+
+
+def test_no_rows_have_no_contributions():
+    given = training()
+    learner = build_learner(name="dr_learner", choice=small_choice("dr_learner")).fit(
+        **given, rng=np.random.default_rng(0)
+    )
+    none = given["covariates"].head(0)
+    values, method = explain(
+        learner=learner, covariates=none, background=none, rng=np.random.default_rng(0)
+    )
+    assert (values.shape, method) == ((0, 4), "exact")
