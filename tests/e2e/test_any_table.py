@@ -103,6 +103,11 @@ def through_a_file(table: pd.DataFrame) -> pd.DataFrame:
         ("policy_value", "policy_value"),
         ("policy_curve", "policy_curve"),
         ("table_report", "columns"),
+        ("blp", "blp"),
+        ("gates", "gates"),
+        ("clan", "clan"),
+        ("cate_drivers", "cate_drivers"),
+        ("cate_rules", "cate_rules"),
     ],
 )
 def test_both_doors_give_the_same_table(

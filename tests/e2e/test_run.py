@@ -287,7 +287,19 @@ def test_the_targeting_list_says_of_each_household_why(
         assert set(households["reason"]) == {"verdict_withholds"}
 
 
-@pytest.mark.parametrize("name", ["uplift_curves", "profit_curve", "overlap", "calibration"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "uplift_curves",
+        "profit_curve",
+        "overlap",
+        "calibration",
+        "toc",
+        "clan",
+        "cate_drivers",
+        "cate_rules",
+    ],
+)
 def test_a_figure_is_an_image_with_something_on_it(finished: Finished, name: str) -> None:
     image = imread(finished.folder / f"data/08_reporting/{name}.png")
     height, width = image.shape[:2]

@@ -23,6 +23,11 @@ TABLES = (
     "08_reporting/policy_curve.csv",
     "08_reporting/policy_value.csv",
     "08_reporting/checks.csv",
+    "08_reporting/blp.csv",
+    "08_reporting/gates.csv",
+    "08_reporting/clan.csv",
+    "08_reporting/cate_drivers.csv",
+    "08_reporting/cate_rules.csv",
     "08_reporting/targeting_list.csv",
 )
 

@@ -353,6 +353,8 @@ def test_the_known_driver_comes_first_and_makes_the_first_split(champion):
     assert heterogeneity.test.finds(champion)
     assert found.warning is None
     assert "WARNING" not in found.text
+    said = " ".join(found.text.split())
+    assert "TEST Effects differ between households (p < 0.001)." in said
     top = found.drivers.iloc[0]
     assert (top["covariate"], top["direction"]) == ("pre_visits", "rises")
     assert top["share"] > 0.6

@@ -403,3 +403,10 @@ def test_the_uniform_band_holds_the_whole_curve_in_95_of_100_worlds():
 def test_shares_outside_the_curve_are_refused(world, shares):
     with pytest.raises(MetricError, match="`shares` must ascend"):
         curve(world["scores"], world["cate"], world["fold"], world["groups"], np.array(shares))
+
+
+def test_without_a_learner_of_effects_there_is_no_test(world):
+    found = judged(world, {})
+    assert found.table.empty
+    assert "p_adjusted" in found.table
+    assert not found.finds("constant")

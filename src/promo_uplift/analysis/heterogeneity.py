@@ -33,6 +33,19 @@ from promo_uplift.metrics import (
 )
 from promo_uplift.nuisance.seeding import derived_rng
 
+GATES = (
+    "learner",
+    "group",
+    "predicted_usd",
+    "effect_usd",
+    "se",
+    "ci_low",
+    "ci_high",
+    "band_low",
+    "band_high",
+    "n",
+    "reading",
+)
 #: Characters per line of an explanation.
 TEXT_WIDTH = 96
 
@@ -80,7 +93,9 @@ class Heterogeneity:
             table = pd.concat([table, pd.DataFrame([contrast])], ignore_index=True)
             table.insert(0, "learner", name)
             tables.append(table)
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        if not tables:
+            return pd.DataFrame(columns=list(GATES))
+        return pd.concat(tables, ignore_index=True)[list(GATES)]
 
 
 def find_heterogeneity(

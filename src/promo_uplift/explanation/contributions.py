@@ -181,6 +181,9 @@ def explain(
         Rows sum to the CATE less its mean over ``covariates``.
     method : {"exact", "permutation"}
     """
+    if covariates.empty:
+        values = np.zeros(covariates.shape)
+        return values, "exact" if isinstance(learner, SelfExplainedLearner) else "permutation"
     if isinstance(learner, SelfExplainedLearner):
         values, method = learner.explain(covariates=covariates, background=background), "exact"
     else:
@@ -196,9 +199,7 @@ def explain(
             ),
             "permutation",
         )
-    if len(values):
-        values = values - values.mean(axis=0)
-    return np.asarray(values, dtype=np.float64), method  # type: ignore[return-value]
+    return np.asarray(values - values.mean(axis=0), dtype=np.float64), method  # type: ignore[return-value]
 
 
 def permutation_contributions(

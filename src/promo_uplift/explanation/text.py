@@ -95,7 +95,7 @@ def heterogeneity_sentence(
         )
     return (
         f"Effects differ between {wording.subjects}: the test of heterogeneity rejects "
-        f"(p = {_p(test.p_value(learner))})."
+        f"({_p(test.p_value(learner))})."
     )
 
 
@@ -133,7 +133,7 @@ def explanation_text(
         lines += wrap(f"WARNING {warning}", width, subsequent_indent=" " * 8)
     else:
         lines += wrap(
-            f"TEST    Effects differ between {wording.subjects} (p = {_p(test.p_value(learner))}).",
+            f"TEST    Effects differ between {wording.subjects} ({_p(test.p_value(learner))}).",
             width,
             subsequent_indent=" " * 8,
         )
@@ -173,4 +173,4 @@ def explanation_text(
 
 
 def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

@@ -19,6 +19,22 @@ from promo_uplift.metrics.simultaneous import (
 )
 
 DOUBLY_ROBUST, WEIGHTED = "doubly_robust", "weighted"
+COLUMNS = (
+    "learner",
+    "regression",
+    "ate_usd",
+    "ate_se",
+    "ate_ci_low",
+    "ate_ci_high",
+    "slope",
+    "slope_se",
+    "slope_ci_low",
+    "slope_ci_high",
+    "p_value",
+    "p_adjusted",
+    "n",
+    "n_households",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +162,7 @@ def heterogeneity_test(  # noqa: PLR0913 - one regression, named in full by its 
         for regression, by_learner in lines.items()
         for row in _rows(regression, by_learner, groups, level, draws, rng)
     ]
-    return HeterogeneityTest(table=pd.DataFrame(rows), level=level)
+    return HeterogeneityTest(table=pd.DataFrame(rows, columns=list(COLUMNS)), level=level)
 
 
 def within_folds(*, values: FloatArray, fold: IntArray) -> FloatArray:

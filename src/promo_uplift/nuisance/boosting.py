@@ -25,8 +25,9 @@ _SHARED_BINS = {"feature_pre_filter": False}
 class BoostedTrees:
     """A fitted LightGBM model: mean outcome in the target's unit, or a probability."""
 
-    def __init__(self, *, booster: Any) -> None:
+    def __init__(self, *, booster: Any, knew_missing: BoolArray) -> None:
         self._booster = booster
+        self._knew_missing = knew_missing
 
     def predict(self, *, features: FloatArray) -> FloatArray:
         """Predicted mean (regression) or probability of 1 (binary), ``(m,)``."""
@@ -60,9 +61,19 @@ class BoostedTrees:
         import shap  # noqa: PLC0415 - two seconds, and few runs explain with it
 
         explainer = shap.TreeExplainer(
-            self._booster, data=background, feature_perturbation="interventional"
+            self._booster,
+            data=self._as_split(background),
+            feature_perturbation="interventional",
         )
-        return np.asarray(explainer.shap_values(features, check_additivity=False), dtype=np.float64)
+        return np.asarray(
+            explainer.shap_values(self._as_split(features), check_additivity=False),
+            dtype=np.float64,
+        )
+
+    def _as_split(self, features: FloatArray) -> FloatArray:
+        """LightGBM takes a missing value for 0 where training had none; the explainer does not."""
+        unknown = np.isnan(features) & ~self._knew_missing
+        return np.where(unknown, 0.0, features)
 
 
 def fit_boosted_trees(
@@ -105,7 +116,10 @@ def fit_boosted_trees(
     scaled = None if weight is None else weight / weight.mean()
     dataset = lgb.Dataset(features, label=target, weight=scaled, params=settings)
     booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
-    return BoostedTrees(booster=booster.free_dataset())
+    return BoostedTrees(
+        booster=booster.free_dataset(),
+        knew_missing=np.asarray(np.isnan(features).any(axis=0)),
+    )
 
 
 class BinnedFeatures:
@@ -118,6 +132,7 @@ class BinnedFeatures:
     def __init__(self, *, features: FloatArray) -> None:
         self._features = features
         self._binned: dict[int, Any] = {}
+        self.knew_missing = np.asarray(np.isnan(features).any(axis=0))
 
     def subset(self, *, rows: BoolArray, target: FloatArray, max_bin: int) -> Any:
         """LightGBM's data set of the chosen rows ``(n,)`` with their targets ``(m,)``."""
@@ -156,7 +171,7 @@ def fit_binned_trees(
     settings = _settings(objective=objective, parameters=parameters, seed=seed) | _SHARED_BINS
     dataset = features.subset(rows=rows, target=target, max_bin=parameters.max_bin)
     booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
-    return BoostedTrees(booster=booster.free_dataset())
+    return BoostedTrees(booster=booster.free_dataset(), knew_missing=features.knew_missing)
 
 
 def _settings(*, objective: Objective, parameters: LightGBMParameters, seed: int) -> dict[str, Any]:

@@ -137,8 +137,9 @@ def drivers_figure(*, found: Explanation, shown: int, wording: WordingParameters
     right.plot(above, heights, "D", ms=6.5, color=BLUE, label="above its mean")
     right.set_xlabel(f"Mean contribution where the covariate is\nbelow, above its mean, {unit}")
     right.xaxis.label.set_fontsize(10)
-    # the last rows move least and leave it room
-    right.legend(facecolor="white", edgecolor="none", fontsize=9.5, loc="lower right")
+    for axis in (left, right):
+        axis.set_ylim(len(rows) + 0.5, -0.6)  # room for the legend
+    right.legend(frameon=False, fontsize=9.5, loc="lower center", ncols=2)
     _heading(right, "In which direction")
     explained = f"{int(found.drivers['n'].iloc[0]):,} {wording.subjects}"
     how = {
