@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from dataclasses import replace
 
 import mlflow
 import numpy as np
@@ -252,3 +254,47 @@ def test_aliases_are_not_moved_by_loading_or_saving_the_wrong_way():
         RegisteredModelDataset(name=NAME).load()
     with pytest.raises(DatasetError, match="only through the gate"):
         StandingChampionDataset(name=NAME).save(scoring_model(threshold_usd=1.0))
+
+
+OWN = """
+import numpy as np
+from promo_uplift.learners.base import BaseLearner
+
+class Three(BaseLearner):
+    def _fit(self, *, training, rng):
+        self.effect_ = 3.0
+
+    def _predict(self, *, features):
+        return np.full(len(features), self.effect_)
+"""
+LOADED = """
+import mlflow, pandas
+model = mlflow.pyfunc.load_model("models:/own_learner@challenger")
+print(model.predict(pandas.DataFrame({"spend": [0.0], "visits": [0.0]}))["cate_usd"].tolist())
+"""
+
+
+def test_a_model_of_an_own_learner_carries_its_code(store, tmp_path, monkeypatch):
+    """It predicts in a process whose import path knows nothing of the class."""
+    package = tmp_path / "own_of_the_model"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "three.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    learner = build_learner(name="mine", choice={"class": "own_of_the_model.three.Three"}).fit(
+        covariates=DATA.covariates,
+        treatment=DATA.treatment,
+        outcome=DATA.outcome,
+        nuisances=NUISANCES.held_out(),
+        groups=DATA.groups,
+        rng=np.random.default_rng(0),
+    )
+    given = entry(threshold_usd=1.0, promote=False)
+    given = replace(given, model=replace(given.model, learner=learner))
+    with opened_run(store):
+        RegisteredModelDataset(name="own_learner").save(given)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[3.0]"
