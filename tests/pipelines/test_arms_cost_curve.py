@@ -100,12 +100,16 @@ def test_nothing_of_a_fold_comes_from_its_own_outcomes_or_arms(experiment):
     held_out = effects.fold == 0
     rng = np.random.default_rng(0)
     outcome, arm = arms.outcome.copy(), arms.arm.copy()
-    outcome[held_out] = rng.normal(1e3, 1e3, held_out.sum())
-    arm[held_out] = rng.permutation(arm[held_out])
+    moved = held_out & (np.arange(N) % 2 == 0)
+    outcome[moved] = rng.normal(1e3, 1e3, moved.sum())
+    arm[moved] = rng.permutation(arm[moved])
     other = effects_of(replace(arms, outcome=outcome, arm=arm))
     np.testing.assert_array_equal(other.fold, effects.fold)
     np.testing.assert_array_equal(other.cate[held_out], effects.cate[held_out])
     assert not np.allclose(other.cate[~held_out], effects.cate[~held_out])
+    # a score holds its own row's outcome, and nothing else of its fold
+    kept = held_out & ~moved
+    np.testing.assert_array_equal(other.scores[kept], effects.scores[kept])
 
 
 def test_the_joint_curve_beats_each_arm_and_reaches_what_the_truth_allows(experiment):

@@ -254,3 +254,21 @@ def test_a_row_that_cannot_be_computed_says_what_it_needs():
 def test_refusals_name_the_field(change, says):
     with pytest.raises(MetricError, match=says):
         rosetta_table(**(world() | change))
+
+
+def test_a_large_table_has_values_without_intervals():
+    data, groups, fold, rankings = folded()
+    small, large = (
+        learners_rosetta(
+            rankings=rankings,
+            fold=fold,
+            groups=groups,
+            parameters=metric_parameters().model_copy(update={"rosetta_max_rows": rows}),
+            rng=np.random.default_rng(0),
+            **data,
+        )
+        for rows in (300, 299)
+    )
+    np.testing.assert_allclose(small["value"], large["value"])
+    assert small["ci_low"].notna().mean() > 0.8
+    assert large["ci_low"].isna().all()
