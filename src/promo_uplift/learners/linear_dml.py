@@ -64,10 +64,12 @@ class LinearDML(BaseLearner):
         residual = training.dose_residual
         size = float(np.sqrt(residual @ residual))
         design = self._design(training.features) * (residual / size)[:, None]
-        penalty = np.sqrt(self.parameters.ridge) * np.eye(design.shape[1])[1:]
+        penalty = np.full(design.shape[1], self.parameters.ridge)
+        penalty[0] = 0.0
+        # least squares of the normal equations: the smallest slopes where columns repeat each other
         self.coefficients_ = np.linalg.lstsq(
-            np.vstack([design, penalty]),
-            np.concatenate([training.outcome_residual / size, np.zeros(len(penalty))]),
+            design.T @ design + np.diag(penalty),
+            design.T @ (training.outcome_residual / size),
             rcond=None,
         )[0]
 
