@@ -66,10 +66,13 @@ class LinearDML(BaseLearner):
         design = self._design(training.features) * (residual / size)[:, None]
         penalty = np.full(design.shape[1], self.parameters.ridge)
         penalty[0] = 0.0
+        # einsum, not @: one thread, as everything here; threads of a product this small only wait
+        gram = np.einsum("ij,ik->jk", design, design)
+        target = np.einsum("ij,i->j", design, training.outcome_residual / size)
         # least squares of the normal equations: the smallest slopes where columns repeat each other
         self.coefficients_ = np.linalg.lstsq(
-            design.T @ design + np.diag(penalty),
-            design.T @ (training.outcome_residual / size),
+            gram + np.diag(penalty),
+            target,
             rcond=None,
         )[0]
 
