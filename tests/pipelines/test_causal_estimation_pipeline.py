@@ -84,6 +84,24 @@ def test_equal_inputs_give_equal_results(strong):
         assert again[name].equals(strong.made[name])
 
 
+def test_a_second_run_takes_nuisances_and_the_placebos_from_the_store(strong, tmp_path):
+    nuisance = parameters()["params:nuisance"].model_copy(update={"store": str(tmp_path)})
+    pipeline = PREPARED + causal_estimation.create_pipeline().only_nodes(
+        "estimate_nuisances", "estimate_placebo", "assess_reliability"
+    )
+    given = strong.inputs | parameters(nuisance=nuisance)
+    first, second = (
+        run(pipeline, {name: given[name] for name in pipeline.inputs()}) for _ in range(2)
+    )
+    assert not first["nuisances"].is_reused
+    assert second["nuisances"].is_reused
+    assert len(list(tmp_path.iterdir())) == 2  # of the trials and of the placebo
+    np.testing.assert_array_equal(second["nuisances"].mu1, strong.made["nuisances"].mu1)
+    assert second["placebo"] == first["placebo"] == strong.made["placebo"]
+    assert second["reliability"].equals(strong.made["reliability"])
+    assert set(second["reliability"]["stage"]) == {"before"}
+
+
 @pytest.mark.parametrize("table", ["trials", "placebo_trials"])
 def test_a_single_arm_is_refused_before_any_fit(table):
     inputs = {
