@@ -11,9 +11,15 @@ import mlflow
 import pytest
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.hooks.manager import (
+    _create_hook_manager,
+    _register_hooks,
+    _register_hooks_entry_points,
+)
 from kedro.validation.exceptions import ParameterValidationError
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
-from promo_uplift import hooks
+from promo_uplift import hooks, settings
 from promo_uplift.checks import CHECKS
 from promo_uplift.cli import cli, find_refusal, one_report_of_a_refusal
 from promo_uplift.contracts.errors import (
@@ -31,6 +37,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.hooks import (
     RunContextHooks,
+    TrackingHooks,
     refuse_unknown_names,
     refuse_unknown_parameters,
     top_level,
@@ -67,6 +74,15 @@ def test_the_hook_refuses_before_a_run_is_opened(monkeypatch):
     plugin.after_catalog_created(parameters={"params:policy": {}, "params:policy.power": 1})
     with pytest.raises(ConfigurationError, match="`polices` is not a parameter"):
         plugin.after_catalog_created(parameters={"params:polices": {}})
+
+
+def test_one_set_of_mlflow_hooks_is_registered():
+    """Two would open a run inside a run."""
+    manager = _create_hook_manager()
+    _register_hooks(manager, settings.HOOKS)
+    _register_hooks_entry_points(manager, settings.DISABLE_HOOKS_FOR_PLUGINS)
+    kinds = [type(one) for one in manager.get_plugins() if isinstance(one, MlflowHook)]
+    assert kinds == [TrackingHooks]
 
 
 def test_parameters_are_logged_by_their_leaves():
