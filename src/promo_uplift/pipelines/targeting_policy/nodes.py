@@ -38,7 +38,7 @@ from promo_uplift.policy import (
     policy_scores,
     scored_policy_profit,
 )
-from promo_uplift.tuning import DeployedLearner, tuned_parameters
+from promo_uplift.tuning import DeployedLearner, is_combination, tuned_parameters
 
 #: Rows of the registered model's input example.
 EXAMPLE_ROWS = 5
