@@ -163,7 +163,7 @@ def warm(changed: Finished) -> Iterator[WarmKedro]:
 
 def refused(done: Finished, *says: str) -> None:
     assert done.code == 1, done.out
-    assert done.err.count("Error: ") == 1
+    assert len(re.findall("^Error: ReproductionError: ", done.err, re.MULTILINE)) == 1
     assert "Traceback" not in done.err
     text = " ".join(done.err.split())
     for one in says:
