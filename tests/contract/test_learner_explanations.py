@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_learner_conformance import small_choice, training
+from test_learner_conformance import small_choice
 
 from promo_uplift.contracts.learner import SelfExplainedLearner
 from promo_uplift.explanation import explain
 from promo_uplift.learners import LEARNERS, build_learner
+from promo_uplift.learners.conformance import training_rows
 
 EFFECTS = [name for name, spec in LEARNERS.items() if spec.role == "cate"]
 
 
 @pytest.mark.parametrize("name", EFFECTS)
 def test_contributions_sum_to_the_effect_less_its_mean(name):
-    given = training()
+    given = training_rows()
     learner = build_learner(name=name, choice=small_choice(name)).fit(
         **given, rng=np.random.default_rng(0)
     )
@@ -45,7 +46,7 @@ def test_a_users_own_learner_without_explain_is_explained_by_permutations():
         def predict_cate(self, *, covariates):
             return 2.0 * covariates["a"].to_numpy() - covariates["b"].to_numpy()
 
-    rows = training()["covariates"].iloc[:20]
+    rows = training_rows()["covariates"].iloc[:20]
     values, method = explain(
         learner=Linear(), covariates=rows, background=rows, rng=np.random.default_rng(0)
     )
@@ -55,7 +56,7 @@ def test_a_users_own_learner_without_explain_is_explained_by_permutations():
 
 
 def test_no_rows_have_no_contributions():
-    given = training()
+    given = training_rows()
     learner = build_learner(name="dr_learner", choice=small_choice("dr_learner")).fit(
         **given, rng=np.random.default_rng(0)
     )

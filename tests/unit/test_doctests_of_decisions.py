@@ -7,7 +7,7 @@ import pytest
 
 MODULES = (
     "promo_uplift.effects.clustered",
-    "promo_uplift.metrics.ranking",
+    "promo_uplift.metrics.gain",
     "promo_uplift.metrics.rosetta",
     "promo_uplift.policy.experiment",
     "promo_uplift.policy.money",

@@ -142,7 +142,7 @@ def test_the_toc_has_both_bands_of_the_champion_and_the_baselines():
     )
     (axis,) = toc_figure(toc=toc, learner="x_learner", level=0.95, wording=WORDING).axes
     assert len(axis.collections) == 2
-    assert axis.get_legend_handles_labels()[1][0] == "x_learner (champion)"
+    assert axis.get_legend_handles_labels()[1][0] == "x_learner"
     assert "USD per household mailed" in axis.get_ylabel()
 
 

@@ -259,7 +259,7 @@ def stand_ins(settings):
 
     class Nuisance:
         @staticmethod
-        def model_dump():
+        def deciding():
             return {}
 
     class Estimation:

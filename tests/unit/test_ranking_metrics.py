@@ -126,6 +126,7 @@ def test_one_seed_gives_one_result(found, world):
 def test_the_leaderboard_is_sorted_and_names_each_figure_with_its_interval(found):
     ones = dict.fromkeys(found.figures, 1.0)
     table = leaderboard(metrics=found, selection=SELECTION, dr_loss=ones, r_loss=ones, seconds=ones)
+    assert (table["note"] == "").all()
     assert table["auuc"].is_monotonic_decreasing
     figures = [
         *("auuc", "qini", "autoc", "uplift_at_10", "uplift_at_20", "uplift_at_30"),
@@ -139,7 +140,7 @@ def test_the_leaderboard_is_sorted_and_names_each_figure_with_its_interval(found
         for figure in figures
         for end in interval + (at_once if "_minus_" in figure else ())
     ]
-    ends = ["dr_loss", "r_loss", "seconds", "is_champion", "folds_won"]
+    ends = ["dr_loss", "r_loss", "seconds", "is_champion", "folds_won", "note"]
     assert list(table.columns) == ["learner", *expected, *ends]
     by_learner = table.set_index("learner")
     assert by_learner.index[by_learner["is_champion"]].tolist() == ["good"]

@@ -39,11 +39,16 @@ def fitted(name, trials):
 RANKING = SimpleNamespace(
     figures={
         "dr_learner": {"auuc": interval(5.0), "calibration_slope": interval(1.0)},
-        "selected": {"auuc": interval(4.5), "calibration_slope": interval(0.9)},
+        "selected": {
+            "auuc": interval(4.5),
+            "calibration_slope": interval(0.9),
+            "auuc_minus_response": interval(1.5),
+            "auuc_minus_constant": interval(0.5),
+        },
         "zero": {"auuc": interval(4.0), "calibration_slope": interval(float("nan"))},
     },
     ate=interval(8.0),
-    simultaneous={"dr_learner": {"auuc_minus_random": interval(2.0)}},
+    simultaneous={"selected": {"auuc_minus_random": interval(2.0)}},
 )
 TRIAL = {"fold": 0, "number": 0, "state": "COMPLETE", "loss": 1.0, "seconds": 0.1}
 

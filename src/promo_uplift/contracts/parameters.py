@@ -120,6 +120,11 @@ class LearnerParameters(Parameters):
         given = {"class": self.class_path, "parameters": self.parameters}
         return {key: path for key, path in given.items() if path is not None}
 
+    @property
+    def default_choice(self) -> dict[str, float | int | str | bool]:
+        """The defaults with the import paths: enough to build the learner in any process."""
+        return {**self.import_paths, **self.defaults}
+
 
 class TuningParameters(Parameters):
     """Budget and rule of every Optuna study.

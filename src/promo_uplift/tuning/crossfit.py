@@ -140,7 +140,7 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
             name=name,
             data=data,
             nuisances=nuisances,
-            defaults=dict(parameters.defaults),
+            defaults=parameters.default_choice,
             chosen=chosen,
             cate=cate,
             seed=seed,
@@ -243,7 +243,7 @@ def _studies_table(
                 "gain": gain.estimate,
                 "gain_ci_low": gain.ci_low,
                 "gain_ci_high": gain.ci_high,
-                "used": "defaults" if study.parameters == parameters.defaults else "best",
+                "used": "defaults" if study.parameters == parameters.default_choice else "best",
                 "warm_start_moved": n_moved,
                 "seconds": float(study.trials["seconds"].sum()),
             }

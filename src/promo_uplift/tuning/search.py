@@ -93,11 +93,10 @@ def learner_plan(
     The defaults of a learner of the user's own carry its import paths, and so does every choice
     that comes of the study: name and choice are enough to build it, in whatever process.
     """
-    defaults = {**parameters.import_paths, **parameters.defaults}
     return StudyPlan(
         name=f"{study_prefix}/{name}/{tuning.loss}",
         fold=held_out,
-        parameters=parameters.model_copy(update={"defaults": defaults}),
+        parameters=parameters.model_copy(update={"defaults": parameters.default_choice}),
         n_trials=tuning.n_trials,
         timeout_seconds=tuning.timeout_seconds,
         n_startup_trials=tuning.n_startup_trials,
