@@ -9,6 +9,7 @@ import pytest
 from promo_uplift.contracts.errors import LearnerError
 from promo_uplift.contracts.results import NuisanceValues
 from promo_uplift.learners import LEARNERS, build_learner
+from promo_uplift.learners.ensemble import ensemble_choice
 
 TREES = {
     "n_estimators": 100,
@@ -57,6 +58,8 @@ BOUNDS = {
 
 
 def choice(name):
+    if LEARNERS[name].combines:
+        return ensemble_choice(weights={"t_learner": 1.0}, choices={"t_learner": TREES})
     fields = LEARNERS[name].parameters.model_fields
     own = {
         "max_samples": FOREST,

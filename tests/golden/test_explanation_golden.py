@@ -239,7 +239,9 @@ def test_an_interaction_with_the_treatment_is_the_covariates_in_full():
         parameters=LightGBMParameters(**SIZE | {"n_estimators": 100}),
         seed=1,
     )
-    values = treatment_contrast(model=model, features=x[:50], background=x[50:150])
+    values = treatment_contrast(
+        model=model, features=x[:50], background=x[50:150], doses=(0.0, 1.0)
+    )
     np.testing.assert_allclose(values[:, 1], 0.0, atol=0.03)
     share = (x[50:150, 0] > 0.0).mean()
     np.testing.assert_allclose(values[:, 0], (x[:50, 0] > 0.0) - share, atol=0.08)
@@ -326,7 +328,7 @@ def explained(seed, *, slope, names=("dr_learner", "s_learner"), champion="dr_le
     found = explain_effects(
         data=data,
         nuisances=nuisances,
-        champion=fitted[champion],
+        fitted=fitted[champion],
         heterogeneity=heterogeneity,
         estimation=EstimationParameters(
             outcome="spend_usd",
@@ -336,6 +338,7 @@ def explained(seed, *, slope, names=("dr_learner", "s_learner"), champion="dr_le
             },
             candidates=list(names),
             selection_loss="dr_loss",
+            selection_standard_errors=1.0,
             n_workers=1,
             interval_replicates=0,
         ),

@@ -75,7 +75,9 @@ def test_every_metric_of_the_record_is_documented(report):
     page = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text(encoding="utf-8")
     record = report["mlflow_run"]
     names = set(record.metrics).union(*(one.metrics for one in record.learners))
-    plain = {name for name in names if not name.endswith(("_ci_low", "_ci_high"))}
+    ends = ("_ci_low", "_ci_high", "_sim_low", "_sim_high")
+    assert all(end in page for end in ends)
+    plain = {name for name in names if not name.endswith(ends)}
     assert len(plain) > 20
     assert {name for name in plain if f"`{name}`" not in page} == set()
     assert {tag for tag in record.tags if f"`{tag}`" not in page} == set()
