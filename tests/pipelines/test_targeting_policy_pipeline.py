@@ -136,8 +136,9 @@ def test_where_there_is_nothing_explanation_and_verdict_warn(nothing):
     warning = made["explanation"].warning
     assert warning.startswith("The test finds no heterogeneity (p = ")
     assert warning in " ".join(made["explanation_text"].split())
-    champion = made["policy_evaluation"].champion
-    said = f"the drivers of {champion}'s effects explain the model, not the households."
+    shown = made["selection"].shown
+    assert shown != made["selection"].champion == "constant"
+    said = f"the drivers of {shown}'s effects explain the model, not the households."
     assert said in " ".join(made["verdict_text"].split())
 
 

@@ -215,6 +215,7 @@ def test_calibration_shows_what_was_predicted_beside_what_was_found():
             cate=np.random.default_rng(0).normal(3, 1, 200),
             groups=groups,
             learner="dr_learner",
+            champion="constant",
             slope="0.9 (0.2 to 1.6)",
             bins=20,
             wording=WORDING,
@@ -222,6 +223,7 @@ def test_calibration_shows_what_was_predicted_beside_what_was_found():
     )
     assert "clustered by household." in text
     assert "0.9 (0.2 to 1.6)" in text
+    assert "The champion is `constant`, not dr_learner." in text
     assert "USD per household" in text
 
 

@@ -205,7 +205,7 @@ def test_the_interval_of_a_studys_gain_is_clustered_and_paired(world):  # noqa: 
 )
 def test_the_sentence_says_what_tuning_was_worth(value, words):
     ranking = RankingMetrics({"x": {"value_of_tuning": value}}, value, 1, 1, 1, 0.95)
-    (sentence,) = tuning_sentence(ranking=ranking, champion="x", wording=WORDING)
+    (sentence,) = tuning_sentence(ranking=ranking, learner="x", wording=WORDING)
     assert re.search(words, sentence)
     untuned = RankingMetrics({"x": {}}, value, 1, 1, 1, 0.95)
-    assert tuning_sentence(ranking=untuned, champion="x", wording=WORDING) == ()
+    assert tuning_sentence(ranking=untuned, learner="x", wording=WORDING) == ()

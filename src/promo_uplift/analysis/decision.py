@@ -269,6 +269,7 @@ def reach_verdict(
     nuisances: CrossFittedNuisances,
     ranking: RankingMetrics,
     heterogeneity: Heterogeneity,
+    shown: str,
     evaluation: PolicyEvaluation,
     placebo: PlaceboEffect,
     windows: WindowAudit | None,
@@ -277,7 +278,10 @@ def reach_verdict(
     policy: PolicyParameters,
     wording: WordingParameters,
 ) -> tuple[Verdict, tuple[CheckResult, ...]]:
-    """Run every check; the verdict is the worst that they allow."""
+    """Run every check; the verdict is the worst that they allow.
+
+    ``shown`` is the learner whose differences between households the text speaks of.
+    """
     held_out = nuisances.held_out()
     lottery = None
     if data.known_propensity is not None:
@@ -315,13 +319,13 @@ def reach_verdict(
             level=metrics.level,
             power=checks.power,
             heterogeneity=heterogeneity_sentence(
-                test=heterogeneity.test, learner=evaluation.champion, wording=wording
+                test=heterogeneity.test, learner=shown, wording=wording
             ),
         ),
         parameters=policy,
         wording=wording,
     )
-    spoken = tuning_sentence(ranking=ranking, champion=evaluation.champion, wording=wording)
+    spoken = tuning_sentence(ranking=ranking, learner=shown, wording=wording)
     return replace(decided, figures=(*decided.figures, *spoken)), results
 
 

@@ -207,6 +207,7 @@ def analyse_trials(
         nuisances=nuisances,
         ranking=ranking,
         heterogeneity=heterogeneity,
+        shown=selection.shown,
         evaluation=policies.evaluation,
         placebo=before,
         windows=windows,

@@ -117,16 +117,16 @@ def tuning_table(cross_fitted: Mapping[str, CrossFittedCate]) -> pd.DataFrame:
 
 
 def tuning_sentence(
-    *, ranking: RankingMetrics, champion: str, wording: WordingParameters
+    *, ranking: RankingMetrics, learner: str, wording: WordingParameters
 ) -> tuple[str, ...]:
-    """One sentence on what tuning the champion was worth; none where it was not tuned."""
-    value = ranking.figures[champion].get(VALUE_OF_TUNING, NOTHING)
+    """One sentence on what tuning a learner was worth; none where it was not tuned."""
+    value = ranking.figures[learner].get(VALUE_OF_TUNING, NOTHING)
     if np.isnan(value.estimate):
         return ()
     if value == Interval(0.0, 0.0, 0.0):
-        return (f"Tuning {champion} found no proven gain: its defaults are used.",)
+        return (f"Tuning {learner} found no proven gain: its defaults are used.",)
     shown = "" if value.ci_low > 0.0 or value.ci_high < 0.0 else ": nothing that this data shows"
     return (
-        f"Tuning {champion} gained {wording.interval(value)} per {wording.subject} in the area "
+        f"Tuning {learner} gained {wording.interval(value)} per {wording.subject} in the area "
         f"under its gain curve{shown}.",
     )

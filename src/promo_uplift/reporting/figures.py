@@ -344,6 +344,7 @@ def calibration_figure(
     cate: FloatArray,
     groups: pd.DataFrame,
     learner: str,
+    champion: str,
     slope: str,
     bins: int,
     wording: WordingParameters,
@@ -356,8 +357,8 @@ def calibration_figure(
         Held-out predicted effect, USD per household.
     groups : DataFrame
         Of :func:`promo_uplift.metrics.group_effects`.
-    learner : str
-        Name of the learner.
+    learner, champion : str
+        The learner shown, and the champion: another one where it is one effect for all.
     slope : str
         Calibration slope with its interval, as text.
     bins : int
@@ -366,6 +367,7 @@ def calibration_figure(
         Words of labels.
     """
     unit = f"{wording.unit} per {wording.subject}"
+    not_champion = "" if learner == champion else f"The champion is `{champion}`, not {learner}. "
     figure, (left, right) = _figure(columns=2, height=4.4)
     left.hist(cate, bins=bins, color=BLUE, edgecolor="white", lw=0.5)
     left.axvline(float(cate.mean()), color=VERMILLION, lw=1.8, label=f"mean {cate.mean():+.3g}")
@@ -403,8 +405,9 @@ def calibration_figure(
     _heading(right, "Effects found in those groups")
     _note(
         figure,
-        f"Calibration slope (1 is perfect): {slope}. Groups are cut within held-out folds. Thick "
-        f"bars: pointwise intervals, thin: all groups at once; clustered by {wording.subject}.",
+        f"{not_champion}Calibration slope (1 is perfect): {slope}. Groups are cut within held-out "
+        "folds. Thick bars: pointwise intervals, thin: all groups at once; clustered by "
+        f"{wording.subject}.",
     )
     return figure
 

@@ -145,7 +145,8 @@ def draw_calibration(
     return calibration_figure(
         cate=cate,
         groups=groups,
-        learner=learner if learner == selection.champion else f"{learner} (not the champion)",
+        learner=learner,
+        champion=selection.champion,
         slope=f"{slope.estimate:.2f} ({slope.ci_low:.2f} to {slope.ci_high:.2f})",
         bins=report.histogram_bins,
         wording=wording,

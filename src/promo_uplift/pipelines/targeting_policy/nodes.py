@@ -187,6 +187,7 @@ def reach_verdict(
     nuisances: CrossFittedNuisances,
     ranking: RankingMetrics,
     heterogeneity: analysis.Heterogeneity,
+    selection: Selection,
     evaluation: PolicyEvaluation,
     placebo: PlaceboEffect,
     window_audit: dict[str, Any],
@@ -201,6 +202,7 @@ def reach_verdict(
         nuisances=nuisances,
         ranking=ranking,
         heterogeneity=heterogeneity,
+        shown=selection.shown,
         evaluation=evaluation,
         placebo=placebo,
         windows=WindowAudit(**{**window_audit, "changed": tuple(window_audit["changed"])})

@@ -105,6 +105,7 @@ def create_pipeline() -> Pipeline:
                     "nuisances",
                     "ranking",
                     "heterogeneity",
+                    "selection",
                     "policy_evaluation",
                     "placebo",
                     "window_audit",
