@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -353,3 +355,18 @@ def test_winsorising_nothing_returns_the_same_numbers():
     moved, n_moved = winsorised(target=target, share=0.0)
     np.testing.assert_array_equal(moved, target)
     assert n_moved == 0
+
+
+def test_causalml_leaves_the_style_of_figures_alone():
+    """Its import sets a style of its own; whoever draws after a fit would draw in it."""
+    program = (
+        "import matplotlib as mpl\n"
+        "before = dict(mpl.rcParams)\n"
+        "from promo_uplift.learners.uplift_forest import _trees\n"
+        "_trees()\n"
+        "assert dict(mpl.rcParams) == before\n"
+        "import importlib, sys\n"
+        "importlib.reload(sys.modules['causalml.metrics.visualize'])\n"
+        "assert dict(mpl.rcParams) != before  # what the import would have done\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

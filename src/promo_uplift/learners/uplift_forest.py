@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
 from typing import Annotated, Any
 
 import numpy as np
+from matplotlib import rc_context
 from pydantic import Field
 
 from promo_uplift.contracts.parameters import Count, Parameters
@@ -12,6 +15,15 @@ from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
 
 _ARMS = ("control", "treatment")
+
+
+def _trees() -> ModuleType:
+    """Import causalml's trees, which not every Python has, and keep the figures' style.
+
+    causalml sets a Matplotlib style of its own when it is imported.
+    """
+    with rc_context():
+        return import_module("causalml.inference.tree")
 
 
 class UpliftForestParameters(Parameters):
@@ -97,12 +109,8 @@ class UpliftForest(BaseLearner):
             self.n_abstained_ = int(np.isnan(self._by_tree(features)).sum())
 
     def _classifier(self, *, n_covariates: int, seed: int) -> Any:
-        from causalml.inference.tree import (  # noqa: PLC0415 - not on every Python
-            UpliftRandomForestClassifier,
-        )
-
         size = self.parameters
-        return UpliftRandomForestClassifier(
+        return _trees().UpliftRandomForestClassifier(
             control_name=_ARMS[0],
             n_estimators=size.n_estimators,
             max_depth=size.max_depth,
@@ -115,12 +123,8 @@ class UpliftForest(BaseLearner):
         )
 
     def _regressor(self, *, seed: int) -> Any:
-        from causalml.inference.tree import (  # noqa: PLC0415 - not on every Python
-            CausalRandomForestRegressor,
-        )
-
         size = self.parameters
-        return CausalRandomForestRegressor(
+        return _trees().CausalRandomForestRegressor(
             control_name=0,
             n_estimators=size.n_estimators,
             max_depth=size.max_depth,
