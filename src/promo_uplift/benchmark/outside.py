@@ -110,9 +110,10 @@ def outside_paragraph(*, rows: pd.DataFrame, comparison: pd.DataFrame) -> str:
         parts.append("\n".join([header, "| --- | --- | --- | --- | --- | --- |", *lines]))
         parts.append(
             "The best single peer is chosen with the truth; the champion without it, by a rule "
-            "that only this benchmark has: `constant`, unless the held-out loss shows more. A run "
-            "and `promo_uplift.analyse` take the lowest loss as it is. Every peer, published "
-            "figure and definition: [Outside sets](outside-sets.md)."
+            "of this benchmark: `constant`, unless the held-out loss shows more. A run and "
+            "`promo_uplift.analyse` take the simplest learner within one standard error of the "
+            "lowest loss. Every peer, published figure and definition: "
+            "[Outside sets](outside-sets.md)."
         )
     if len(skipped):
         reasons = dict(zip(skipped["set"], skipped["note"], strict=True))
