@@ -83,14 +83,18 @@ _QuotedText.add_representer(
 def parameters_text(parameters: Mapping[str, Any]) -> str:
     r"""Write parameters with their types, as a file that Kedro reads back to the same values.
 
+    In the order of the configuration, which is that of learners in every table.
+
     YAML and not JSON, which would turn the keys of ``table.propensity`` into texts.
 
     Examples
     --------
     >>> parameters_text({"seed": 1, "shares": [0.1], "path": "08"})
-    '"path": "08"\n"seed": 1\n"shares":\n- 0.1\n'
+    '"seed": 1\n"shares":\n- 0.1\n"path": "08"\n'
     """
-    text = yaml.dump(plain(parameters), Dumper=_QuotedText, allow_unicode=True, width=LINE_WIDTH)
+    text = yaml.dump(
+        plain(parameters), Dumper=_QuotedText, allow_unicode=True, width=LINE_WIDTH, sort_keys=False
+    )
     return str(text)
 
 

@@ -87,14 +87,14 @@ def test_only_parameters_that_name_a_place_are_adapted(tmp_path):
         "seed": 1,
         "table": {"path": "my.csv", "treatment": "data/06_models/x"},
         "source": {"folder": "/raw"},
-        "tuning": {"journal": str(project / "data/06_models/j.log"), "warm_start": None},
+        "tuning": {"storage": str(project / "data/06_models/j.log"), "warm_start": None},
     }
     found = relocated(given, project=project, root=root)
     assert found == {
         "seed": 1,
         "table": {"path": str(project / "my.csv"), "treatment": "data/06_models/x"},
         "source": {"folder": "/raw"},
-        "tuning": {"journal": str(root / "data/06_models/j.log"), "warm_start": None},
+        "tuning": {"storage": str(root / "data/06_models/j.log"), "warm_start": None},
     }
     assert given["table"]["path"] == "my.csv"
     unset = {"tuning": {"storage": None}}

@@ -238,7 +238,8 @@ def test_an_entry_is_weighted_by_what_is_best_outside_both_folds():
 
 def test_members_are_the_constant_and_every_effect_an_own_one_included():
     learners = ["zero", "constant", "response", "random", "x_learner", "ensemble", "mine"]
-    assert ensemble_members(learners) == ("constant", "x_learner", "mine")
+    assert ensemble_members(learners) == ("constant", "mine", "x_learner")
+    assert ensemble_members(learners[::-1]) == ("constant", "mine", "x_learner")
 
 
 def test_an_ensemble_of_the_constant_alone_is_refused():

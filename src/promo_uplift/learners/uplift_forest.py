@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from types import ModuleType
 from typing import Annotated, Any
@@ -20,10 +21,17 @@ _ARMS = ("control", "treatment")
 def _trees() -> ModuleType:
     """Import causalml's trees, which not every Python has, and keep the figures' style.
 
-    causalml sets a Matplotlib style of its own when it is imported.
+    causalml sets a Matplotlib style of its own when it is imported, and logs an error about a
+    package for citations that nobody needs.
     """
-    with rc_context():
-        return import_module("causalml.inference.tree")
+    citations = logging.getLogger("duecredit")
+    level = citations.level
+    citations.setLevel(logging.CRITICAL)
+    try:
+        with rc_context():
+            return import_module("causalml.inference.tree")
+    finally:
+        citations.setLevel(level)
 
 
 class UpliftForestParameters(Parameters):

@@ -16,8 +16,8 @@ from promo_uplift.reproduction.logged_run import LoggedRun
 
 #: Parameters that name a file or folder of the machine which a run reads: they keep naming it.
 READ: Final = ("table.path", "source.folder", "outside_sets.root", "tuning.warm_start")
-#: Parameters that name where a run keeps its studies: the folder's own, empty ones.
-WRITTEN: Final = ("tuning.journal", "tuning.storage")
+#: Parameters that name where a run keeps what the next one may take: the folder's own, empty ones.
+WRITTEN: Final = ("tuning.storage", "nuisance.store")
 RAW_LAYER: Final = "01_raw"
 
 
@@ -88,8 +88,8 @@ def furnish(*, logged: LoggedRun, project: Path, root: Path) -> None:
 def relocated(parameters: Mapping[str, Any], *, project: Path, root: Path) -> dict[str, Any]:
     """Return the parameters of a run for another folder: only the machine-local ones change.
 
-    A path to read (:data:`READ`) is made absolute, from the run's project; one where studies are
-    kept (:data:`WRITTEN`) becomes a file in the new folder, and stays unset where it was.
+    A path to read (:data:`READ`) is made absolute, from the run's project; one where studies or
+    nuisances are kept (:data:`WRITTEN`) becomes one in the new folder, and stays unset where unset.
     """
     values = deepcopy(dict(parameters))
     for name in (*READ, *WRITTEN):

@@ -33,6 +33,8 @@ def is_combination(name: str) -> bool:
 def ensemble_members(learners: Iterable[str]) -> tuple[str, ...]:
     """Members among configured learners: ``constant`` first, then every other effect in USD.
 
+    In the alphabet's order, so that the weights do not depend on the configuration's.
+
     Raises
     ------
     LearnerError
@@ -46,7 +48,7 @@ def ensemble_members(learners: Iterable[str]) -> tuple[str, ...]:
             "`estimation.learners` must hold a learner of effects beside `ensemble`, which "
             f"combines the others; found {', '.join(learners)}. Add one, or leave `ensemble` out."
         )
-    return (CONSTANT, *effects)
+    return (CONSTANT, *sorted(effects))
 
 
 def simplex_weights(*, residuals: FloatArray) -> FloatArray:
