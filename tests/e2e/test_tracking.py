@@ -132,7 +132,7 @@ def test_the_run_is_reproduced_bit_for_bit(reproduced: Finished) -> None:
     (found,) = REPRODUCED.findall(reproduced.out)
     assert found[0] == found[1]
     assert int(found[0]) > 400
-    assert "Left out, since no run repeats the clock: seconds, " in reproduced.out
+    assert "Left out, since no run repeats them: nuisances_reused, seconds, " in reproduced.out
     assert re.search(r"^All \d+ libraries have the version of then\.$", reproduced.out, re.M)
 
 

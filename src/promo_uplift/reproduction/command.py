@@ -202,7 +202,7 @@ def comparison_text(compared: Comparison) -> str:
     width = max(len(name) for name in rows)
     lines = [f"{'':{width}}   equal  different"]
     lines += [f"{name:{width}}  {equal:6}  {other:9}" for name, (equal, other) in rows.items()]
-    lines.append(f"Left out, since no run repeats the clock: {', '.join(compared.left_out)}")
+    lines.append(f"Left out, since no run repeats them: {', '.join(compared.left_out)}")
     if compared.is_reproduced:
         lines.append(f"REPRODUCED: {compared.n_figures} of {compared.n_figures} figures are equal.")
         return "\n".join(lines)
