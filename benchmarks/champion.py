@@ -5,7 +5,8 @@ and new rows of the same worlds. Ours runs on the training rows as a run would, 
 of ``conf/base``, in ``nie_wager`` worlds those of ``conf/table``): nuisances, learners, champion,
 deployed. The learners of econml and causalml are fitted on the same rows at their defaults. All are
 judged on the new rows by the truth: error of the effect (PEHE), ranking (Qini over the oracle's),
-and regret in USD per household of contacting whoever is predicted to pay. Printed: tables by world,
+and regret in USD per household of contacting whoever is predicted to pay. ``champion_list`` is what
+a run would do: of those, the top share that earns most on held-out rows. Printed: tables by world,
 and what the project promises of its champion, with intervals over worlds and replications.
 """
 
@@ -27,6 +28,7 @@ from promo_uplift.analysis import (
     cross_fit_learners,
     estimate_nuisances,
     held_out_scores,
+    value_policies,
 )
 from promo_uplift.benchmark.peers import PEERS
 from promo_uplift.benchmark.piece import sized_parameters, with_nuisance_of, world_trials
@@ -46,11 +48,11 @@ from promo_uplift.contracts.results import FloatArray, Interval, TrialTruth
 from promo_uplift.effects import clustered_mean
 from promo_uplift.metrics import percentile_interval
 from promo_uplift.nuisance.seeding import derived_seed
-from promo_uplift.policy import expected_profit
+from promo_uplift.policy import expected_profit, share_threshold
 from promo_uplift.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).resolve().parents[1]
-SEED, LEVEL, REPLICATES = 20261125, 0.95, 2000
+SEED, LEVEL, REPLICATES, FEWEST = 20261125, 0.95, 2000, 50
 #: In the order of the tables; at the end those whose effect is the same for everybody.
 WORLDS = (
     "lottery_linear",
@@ -72,6 +74,8 @@ CONSTANT, S_LEARNER = f"{OURS}.constant", f"{OURS}.s_learner"
 PEER_NAMES = tuple(f"{library}.{learner}" for library, learner in PEERS)
 #: The candidate that is truly best on the new rows: what a choice with the truth would find.
 BEST = f"{OURS}.best_by_truth"
+#: The champion's own decision, by rank as well as by predicted profit.
+LIST = "champion_list"
 AnyWorld = NieWagerWorld | SpendWorld
 
 
@@ -81,11 +85,21 @@ def configured(env: str) -> tuple[AnalysisParameters, BenchmarkParameters, dict[
     benchmark = BenchmarkParameters.model_validate(values["benchmark"])
     own = {name: values[name] for name in AnalysisParameters.model_fields if name in values}
     parameters = AnalysisParameters.model_validate(own)
-    return sized_parameters(parameters=parameters, sizes=benchmark.analysis), benchmark, values
+    # no bootstrap interval is read here
+    sizes = benchmark.analysis.model_copy(update={"bootstrap_replicates": FEWEST})
+    return sized_parameters(parameters=parameters, sizes=sizes), benchmark, values
 
 
-def figures(*, cate: FloatArray, truth: TrialTruth, policy: PolicyParameters) -> dict[str, float]:
+def figures(
+    *,
+    cate: FloatArray,
+    truth: TrialTruth,
+    policy: PolicyParameters,
+    threshold: float = -np.inf,
+) -> dict[str, float]:
     """PEHE, Qini over the oracle's, and regret of contacting whoever is predicted to pay.
+
+    Nobody is contacted whose predicted effect is below ``threshold``.
 
     The regret is in USD per household, against contacting exactly those who pay; it is left out
     where nobody stated the money, and Qini where the effect is the same for everybody.
@@ -97,6 +111,7 @@ def figures(*, cate: FloatArray, truth: TrialTruth, policy: PolicyParameters) ->
     if policy.are_stated:
         free = np.zeros_like(cate)  # the truth holds no redemptions
         pays = expected_profit(cate_usd=cate, redemption=free, parameters=policy) > 0.0
+        pays &= cate >= threshold
         profit = true_profit(truth=truth, parameters=policy)
         found["regret_usd"] = true_policies(profit=profit).oracle - float((profit * pays).mean())
     return found
@@ -145,7 +160,7 @@ def replication(
     split = SplitSet(train=train, test=test, truth=truth, notes=())
     predictions = deployed_predictions(
         train=train,
-        covariates=test.covariates,
+        covariates=pd.concat([train.covariates, test.covariates], ignore_index=True),
         nuisances=nuisances,
         cross_fitted=cross_fitted,
         analysis=parameters,
@@ -153,13 +168,13 @@ def replication(
         interval_replicates=0,
     )
     wanted = {"peers": True, "large_rows": 0, "left_out_of_large": list(left_out)}
-    predictions += peer_predictions(
-        split=split, parameters=outside.model_copy(update=wanted), seed=own
-    )
+    peers = peer_predictions(split=split, parameters=outside.model_copy(update=wanted), seed=own)
+    n_train = len(train.outcome)
+    cates = {f"{OURS}.{one.learner}": one.cate[n_train:] for one in predictions if one.is_effect}
+    cates |= {f"{one.source}.{one.learner}": one.cate for one in peers}
     judged = {
-        f"{one.source}.{one.learner}": figures(cate=one.cate, truth=truth, policy=parameters.policy)
-        for one in predictions
-        if one.is_effect
+        learner: figures(cate=cate, truth=truth, policy=parameters.policy)
+        for learner, cate in cates.items()
     }
     names = [f"{OURS}.{learner}" for learner in selection.table["learner"]]
     best = min(names, key=lambda learner: judged[learner]["pehe"])
@@ -167,9 +182,31 @@ def replication(
     mean = clustered_mean(
         values=held_out_scores(data=train, nuisances=nuisances), groups=train.groups
     )
+    policies = value_policies(
+        data=train,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        selection=selection,
+        estimation=estimation,
+        policy=parameters.policy,
+        metrics=parameters.metrics,
+        seed=own,
+    )
+    own_decision = figures(
+        cate=cates[chosen],
+        truth=truth,
+        policy=parameters.policy,
+        threshold=share_threshold(
+            cate=next(one.cate for one in predictions if one.learner == selection.champion)[
+                :n_train
+            ],
+            share=policies.evaluation.roi_optimal_share.estimate,
+        ),
+    )
     table = pd.DataFrame(
         [
             {"learner": CHAMPION, "note": selection.champion, **judged[chosen]},
+            {"learner": LIST, "note": "", "regret_usd": own_decision.get("regret_usd", np.nan)},
             {"learner": BEST, "note": best.removeprefix(f"{OURS}."), **judged[best]},
             *({"learner": learner, "note": "", **found} for learner, found in judged.items()),
         ]
@@ -219,13 +256,14 @@ def against(table: pd.DataFrame, others: Iterable[str]) -> str:
     rows = []
     for learner in others:
         row = {"champion minus": learner}
-        for title, figure, part in (
-            ("regret USD", "regret_usd", table),
-            ("PEHE/constant", "pehe_over_constant", varies),
-            ("Qini", "qini_normalised", varies),
+        for title, figure, part, ours in (
+            ("regret USD", "regret_usd", table, CHAMPION),
+            ("of its list", "regret_usd", table, LIST),
+            ("PEHE/constant", "pehe_over_constant", varies, CHAMPION),
+            ("Qini", "qini_normalised", varies, CHAMPION),
         ):
             values = wide(part, figure)
-            gap = values[CHAMPION] - values[learner]
+            gap = values[ours] - values[learner]
             lower = over_replications(gap, lambda means: (means < 0.0).sum(axis=0))
             row[f"{title}: lower in"] = f"{shown(lower, 0)} of {len(gap)}"
             mean = over_replications(gap, lambda means: means.mean(axis=0))
@@ -236,16 +274,17 @@ def against(table: pd.DataFrame, others: Iterable[str]) -> str:
 
 def promises(table: pd.DataFrame) -> list[str]:
     """Lines on what the project promises of its champion, with intervals and exceptions."""
-    every = [CHAMPION, BEST, CONSTANT, S_LEARNER, *PEER_NAMES]
+    every = [CHAMPION, LIST, BEST, CONSTANT, S_LEARNER, *PEER_NAMES]
     learners = [name for name in every if name in set(table["learner"])]
     peers = [name for name in learners if name in PEER_NAMES]
     lines = [f"differences, {LEVEL:.0%} by world and replication", against(table, peers)]
     regret = wide(table, "regret_usd").T.groupby("learner").mean().T
-    beaten = regret[CHAMPION] < regret[peers].min(axis=1)
-    lines.append(
-        f"regret lower than every peer's in {beaten.sum()} of {len(beaten)} worlds; not in: "
-        + (", ".join(beaten.index[~beaten]) or "none")
-    )
+    for ours in (CHAMPION, LIST):
+        beaten = regret[ours] < regret[peers].min(axis=1)
+        lines.append(
+            f"{ours}: regret lower than every peer's in {beaten.sum()} of {len(beaten)} worlds; "
+            f"not in: {', '.join(beaten.index[~beaten]) or 'none'}"
+        )
     by_draw = table.set_index(["world", "replication"])
     champion, constant = (by_draw[by_draw["learner"] == name] for name in (CHAMPION, CONSTANT))
     ratio = champion["pehe_over_constant"]
@@ -273,7 +312,7 @@ def promises(table: pd.DataFrame) -> list[str]:
 
 def report(table: pd.DataFrame) -> str:
     """Tables by world and the summary, as aligned text."""
-    every = [CHAMPION, BEST, CONSTANT, S_LEARNER, *PEER_NAMES]
+    every = [CHAMPION, LIST, BEST, CONSTANT, S_LEARNER, *PEER_NAMES]
     parts = []
     for figure, title in (
         ("pehe", "PEHE, in the outcome's unit"),

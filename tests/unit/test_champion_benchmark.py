@@ -11,6 +11,7 @@ from sets_settings import outside_parameters
 from benchmarks.champion import (
     BEST,
     CONSTANT,
+    LIST,
     figures,
     over_replications,
     replication,
@@ -43,6 +44,11 @@ def test_figures_by_hand():
     assert found["qini_normalised"] == pytest.approx(-2.0 / 4.0)
     # a quarter of the effect less .75: 1.75, -.75, .25, -.25; all but the third are contacted
     assert found["regret_usd"] == pytest.approx(2.0 / 4 - 0.75 / 4)
+    # the first, too, is left out where the list begins at 5
+    listed = figures(
+        cate=np.array([4.0, 5.0, 2.0, 6.0]), truth=truth, policy=PARAMETERS.policy, threshold=5.0
+    )
+    assert listed["regret_usd"] == pytest.approx(2.0 / 4 + 1.0 / 4)
 
 
 def test_money_that_nobody_stated_and_an_effect_without_an_order_have_no_figure():
@@ -92,6 +98,7 @@ def test_a_draw_has_ours_the_champion_and_the_peer(drawn):
     by_name = drawn.set_index("learner")
     assert set(by_name.index) == {
         "champion",
+        LIST,
         BEST,
         "ours.zero",
         CONSTANT,
@@ -149,7 +156,7 @@ def test_the_report_names_worlds_where_the_promise_is_not_kept(drawn):
     broken.loc[is_champion, "pehe_over_constant"] = 1.5
     broken.loc[is_champion, "pehe"] = 1e6
     text = report(broken)
-    assert "regret lower than every peer's in 0 of 1 worlds; not in: tiny" in text
+    assert "champion: regret lower than every peer's in 0 of 1 worlds; not in: tiny" in text
     assert f"tiny {NUMBER}: 1.500 with" in text
     assert "beyond the mean's error" in text
     kept = drawn.copy()
@@ -157,6 +164,6 @@ def test_the_report_names_worlds_where_the_promise_is_not_kept(drawn):
     kept.loc[is_champion, "pehe_over_constant"] = 0.9
     kept.loc[is_champion, "pehe"] = 0.0
     text = report(kept)
-    assert "regret lower than every peer's in 1 of 1 worlds; not in: none" in text
+    assert "champion: regret lower than every peer's in 1 of 1 worlds; not in: none" in text
     assert "above 1 in 0 of 1 replications" in text
     assert "beyond the mean's error" not in text
