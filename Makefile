@@ -65,7 +65,7 @@ card: $(INSTALLED) ## measure every estimator where the truth is known (ROOT=fol
 	$(BIN)/kedro run --pipelines benchmark
 	cp data/08_reporting/benchmark/trust-card.md docs/trust-card.md
 
-bench: $(INSTALLED) ## measure speed against the alternatives, side by side
+bench: $(INSTALLED) ## measure speed and error against the alternatives, side by side
 	$(BIN)/python -m benchmarks.trials
 	$(BIN)/python -m benchmarks.simulation
 	$(BIN)/python -m benchmarks.ranking
@@ -73,6 +73,7 @@ bench: $(INSTALLED) ## measure speed against the alternatives, side by side
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.learners
 	$(BIN)/python -m benchmarks.learners --forest --scaling
+	$(BIN)/python -m benchmarks.champion
 
 clean: ## remove the environment and every result
 	rm -rf .venv site mlartifacts mlflow.db

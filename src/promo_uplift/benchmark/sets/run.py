@@ -32,7 +32,14 @@ from promo_uplift.benchmark.sets.scoring import (
     without_interval,
 )
 from promo_uplift.benchmark.sets.splitting import RowSplit, drawn_rows, split_set
-from promo_uplift.contracts.results import FloatArray, Interval, TrialData, TrialTruth
+from promo_uplift.contracts.results import (
+    CrossFittedCate,
+    CrossFittedNuisances,
+    FloatArray,
+    Interval,
+    TrialData,
+    TrialTruth,
+)
 from promo_uplift.learners.registry import learner_role
 from promo_uplift.tuning import (
     deployed_weights,
@@ -345,6 +352,49 @@ def our_predictions(
         loss=estimation.selection_loss,
         evidence=parameters.evidence,
     )
+    return deployed_predictions(
+        train=split.train,
+        covariates=split.test.covariates,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        analysis=sized,
+        seed=seed,
+        interval_replicates=_FEWEST_REFITS,
+    ), choice
+
+
+def deployed_predictions(
+    *,
+    train: TrialData,
+    covariates: pd.DataFrame,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    analysis: AnalysisParameters,
+    seed: int,
+    interval_replicates: int,
+) -> list[Prediction]:
+    """Deploy every learner that could run on the training rows, and predict other rows.
+
+    Parameters
+    ----------
+    train : TrialData
+        Rows to fit on.
+    covariates : DataFrame (m, p)
+        Of the rows to predict.
+    nuisances, cross_fitted
+        Of the training rows.
+    analysis : AnalysisParameters
+        How ours is run.
+    seed : int
+    interval_replicates : int
+        Half-sample refits of each; their effects differ with it by other random numbers only.
+
+    Returns
+    -------
+    list of Prediction
+        In the order of the configured learners.
+    """
+    estimation = analysis.estimation
     predictions: dict[str, Prediction] = {}
     for name, learner in estimation.learners.items():
         if name not in cross_fitted:  # left out: it cannot run here
@@ -353,24 +403,28 @@ def our_predictions(
             continue
         deployed = fit_deployed(
             name=name,
-            data=split.train,
+            data=train,
             nuisances=nuisances,
             parameters=learner,
-            tuning=sized.tuning,
+            tuning=analysis.tuning,
             seed=seed,
-            interval_replicates=_FEWEST_REFITS,
+            interval_replicates=interval_replicates,
         )
         predictions[name] = Prediction(
             source=OURS,
             learner=name,
-            cate=deployed.learner.predict_cate(covariates=split.test.covariates),
+            cate=deployed.learner.predict_cate(covariates=covariates),
             is_effect=learner_role(name) != "ranking_only",
             seconds=cross_fitted[name].seconds + deployed.seconds,
         )
     for name in filter(is_combination, estimation.learners):
         weights = deployed_weights(
-            members={one: cross_fitted[one] for one in ensemble_members(estimation.learners)},
-            data=split.train,
+            members={
+                one: cross_fitted[one]
+                for one in ensemble_members(estimation.learners)
+                if one in cross_fitted
+            },
+            data=train,
             nuisances=nuisances,
             loss=estimation.ensemble_loss,
         )
@@ -382,7 +436,7 @@ def our_predictions(
             is_effect=True,
             seconds=cross_fitted[name].seconds,
         )
-    return [predictions[name] for name in estimation.learners], choice
+    return [predictions[name] for name in estimation.learners if name in predictions]
 
 
 def peer_predictions(
@@ -462,6 +516,7 @@ __all__ = [
     "Prediction",
     "SplitSet",
     "cut_set",
+    "deployed_predictions",
     "our_predictions",
     "peer_predictions",
     "run_piece",
