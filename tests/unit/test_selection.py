@@ -52,6 +52,25 @@ def test_zero_standard_errors_take_the_lowest_loss():
     assert one_standard_error_choice(losses=tiny, folds=rows(), standard_errors=1.0).tolist() == [0]
 
 
+def test_a_noisy_learner_is_not_within_reach_for_its_noise():
+    """As far behind the best as another, and not shown to beat the simplest: passed over."""
+    rng = np.random.default_rng(6)
+    shared = rng.normal(100.0, 5.0, N)
+    noise = rng.normal(0.0, 60.0, N)
+    noise -= noise.mean()
+    losses = {
+        "simple": shared + 3.0,
+        "noisy": shared + 2.0 + noise,
+        "calm": shared + 2.0 + noise / 1e3,
+        "best": shared,
+    }
+    chosen = one_standard_error_choice(losses=losses, folds=rows(), standard_errors=1.0)
+    assert list(losses)[chosen[0]] == "best"
+    alone = {name: losses[name] for name in ("noisy", "calm", "best")}
+    chosen = one_standard_error_choice(losses=alone, folds=rows(), standard_errors=1.0)
+    assert list(alone)[chosen[0]] == "noisy"  # the simplest of these, and then it is forgiven
+
+
 def test_the_order_of_names_is_the_order_of_simplicity():
     losses = losses_with_gap(0.0)
     turned = {"flexible": losses["flexible"], "simple": losses["simple"]}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from promo_uplift.contracts.errors import MetricError
-from promo_uplift.contracts.results import FloatArray, IntArray
+from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import household_draws
 from promo_uplift.metrics.folds import FoldRows, fold_rows
 
@@ -81,11 +81,14 @@ def one_standard_error_choice(
     With mean losses :math:`L_j` over the rows of ``folds`` and :math:`b` the lowest, the first
     :math:`j` in the order of ``losses`` with
 
-    .. math:: L_j - L_b \le c \; \widehat{se}(L_j - L_b)
+    .. math:: L_j - L_b \le c \; \widehat{se}(L_j - L_b) \quad \text{and} \quad
+        L_0 - L_j > c \; \widehat{se}(L_0 - L_j) \text{ or } j = 0
 
     where the error is that of the paired difference on the sample, over household sums, and
-    :math:`c` is ``standard_errors`` (0: the lowest loss). Replicates repeat the choice with the
-    sample's errors.
+    :math:`c` is ``standard_errors`` (0: the lowest loss). Distance to the best alone forgives
+    noise: of two learners equally far behind, the noisier would be within reach. So a learner
+    other than the simplest must also be better than that one by its own error. Replicates repeat
+    the choice with the sample's errors.
 
     Parameters
     ----------
@@ -104,8 +107,10 @@ def one_standard_error_choice(
     mean, error = _losses_and_errors(losses=losses, folds=folds)
     best = np.argmin(mean, axis=0)
     excess = mean - mean[best, np.arange(mean.shape[1])]
-    within = excess <= standard_errors * error[:, best]
-    choice: IntArray = np.argmax(within, axis=0).astype(np.int64)
+    eligible = _eligible(
+        mean=mean, excess=excess, to_best=error[:, best], error=error, reach=standard_errors
+    )
+    choice: IntArray = np.argmax(eligible, axis=0).astype(np.int64)
     return choice
 
 
@@ -158,18 +163,34 @@ def select_champion(
     mean, error = _losses_and_errors(losses=held_out, folds=folds)
     best = int(np.argmin(mean[:, 0]))
     excess = mean[:, 0] - mean[best, 0]
+    eligible = _eligible(
+        mean=mean[:, :1],
+        excess=excess[:, np.newaxis],
+        to_best=error[:, best : best + 1],
+        error=error,
+        reach=standard_errors,
+    )
     table = pd.DataFrame(
         {
             "learner": names,
             "loss": mean[:, 0],
             "loss_minus_best": excess,
             "se": error[:, best],
-            "is_eligible": excess <= standard_errors * error[:, best],
+            "is_eligible": eligible[:, 0],
             "is_champion": np.arange(len(names)) == int(position[0]),
             "folds_won": [by_fold.count(name) for name in names],
         }
     )
     return Selection(champion=names[int(position[0])], learner_by_fold=by_fold, table=table)
+
+
+def _eligible(
+    *, mean: FloatArray, excess: FloatArray, to_best: FloatArray, error: FloatArray, reach: float
+) -> BoolArray:
+    """Within reach of the best and, but for the simplest, clearly better than it, ``(J, R)``."""
+    is_clear = mean[:1] - mean > reach * error[:, :1]
+    is_clear[0] = True
+    return np.asarray((excess <= reach * to_best) & is_clear)
 
 
 def _losses_and_errors(
