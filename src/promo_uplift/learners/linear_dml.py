@@ -12,6 +12,8 @@ from promo_uplift.contracts.parameters import Parameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet
 
+_BLOCK = 16_384  # rows whose design is in memory at once
+
 
 class LinearDMLParameters(Parameters):
     """Penalty on the slopes; 0 is least squares.
@@ -56,20 +58,22 @@ class LinearDML(BaseLearner):
         self.parameters = parameters
 
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
-        known = ~np.isnan(training.features)
-        self.n_imputed_ = int(np.sum(~known))
-        count = np.maximum(known.sum(axis=0), 1)
-        self._mean = np.where(known, training.features, 0.0).sum(axis=0) / count
-        variance = (np.where(known, training.features - self._mean, 0.0) ** 2).sum(axis=0) / count
-        self._scale = np.where(variance > 0.0, np.sqrt(variance), 1.0)
+        columns = [column[~np.isnan(column)] for column in training.features.T]
+        self.n_imputed_ = training.features.size - sum(len(known) for known in columns)
+        self._mean = np.array([known.mean() if len(known) else 0.0 for known in columns])
+        deviation = np.array([known.std() if len(known) else 0.0 for known in columns])
+        self._scale = np.where(deviation > 0.0, deviation, 1.0)
         residual = training.dose_residual
         size = float(np.sqrt(residual @ residual))
-        design = self._design(training.features) * (residual / size)[:, None]
-        penalty = np.full(design.shape[1], self.parameters.ridge)
+        penalty = np.full(len(columns) + 1, self.parameters.ridge)
         penalty[0] = 0.0
-        # einsum, not @: one thread, as everything here; threads of a product this small only wait
-        gram = np.einsum("ij,ik->jk", design, design)
-        target = np.einsum("ij,i->j", design, training.outcome_residual / size)
+        gram, target = np.zeros((len(penalty), len(penalty))), np.zeros(len(penalty))
+        for first in range(0, len(residual), _BLOCK):
+            rows = slice(first, first + _BLOCK)
+            design = self._design(training.features[rows]) * (residual[rows] / size)[:, None]
+            # einsum, not @: one thread, as everything here; threads of such a product only wait
+            gram += np.einsum("ij,ik->jk", design, design)
+            target += np.einsum("ij,i->j", design, training.outcome_residual[rows] / size)
         # least squares of the normal equations: the smallest slopes where columns repeat each other
         self.coefficients_ = np.linalg.lstsq(
             gram + np.diag(penalty),

@@ -10,7 +10,10 @@ from promo_uplift.contracts.results import FloatArray
 
 
 def covariate_matrix(*, covariates: pd.DataFrame) -> FloatArray:
-    """Return the covariates as a new float matrix ``(n, p)``; missing values are NaN.
+    """Return the covariates as a float matrix ``(n, p)``; missing values are NaN.
+
+    Of a table of floats it is a view, column by column, that nobody may write to: LightGBM reads
+    either order, and a copy would be the largest thing in memory.
 
     Raises
     ------
@@ -27,7 +30,7 @@ def covariate_matrix(*, covariates: pd.DataFrame) -> FloatArray:
             f"`covariates` must be numeric; {not_numeric} are not. Encode them as ordered codes "
             "or indicators."
         )
-    features = covariates.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    features = covariates.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = covariates.columns[np.isinf(features).any(axis=0)]
     if len(infinite) > 0:
         raise LearnerError(
