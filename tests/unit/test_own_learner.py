@@ -9,6 +9,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from small_world import randomised_world
 
 from promo_uplift import analysis
@@ -78,7 +79,9 @@ def own(tmp_path, monkeypatch):
     (package / "means.py").write_text(textwrap.dedent(GOOD))
     (package / "broken.py").write_text("import nothing_of_this_name\n")
     monkeypatch.syspath_prepend(str(tmp_path))
+    get_reusable_executor().shutdown(wait=True)  # workers of other tests do not know the package
     yield package
+    get_reusable_executor().shutdown(wait=True)
     for name in [name for name in sys.modules if name.partition(".")[0] == "own_things"]:
         del sys.modules[name]
 
