@@ -149,15 +149,16 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
         if is_tuned
         else None
     )
+    seconds = time.perf_counter() - started
     return CrossFittedCate(
         learner=name,
         cate=cate,
         fold=nuisances.fold,
         tuning=pd.concat([study.trials for study in studies], ignore_index=True),
         parameters=chosen,
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
         default_cate=default_cate,
-        seconds_tuning=time.perf_counter() - started - (fitted - tuned) if is_tuned else 0.0,
+        seconds_tuning=seconds - (fitted - tuned) if is_tuned else 0.0,
         seconds_fitting=fitted - tuned,
         tuning_loss=tuning.loss if is_tuned else None,
         studies=_studies_table(studies=studies, parameters=parameters, n_moved=start.n_moved)
