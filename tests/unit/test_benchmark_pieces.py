@@ -248,15 +248,20 @@ def program(tmp_path, folder, out, pause):
     return [sys.executable, "-c", PROGRAM, *map(str, arguments)]
 
 
+def finished(folder):
+    """Results of replications; a file that is being written begins with a dot."""
+    return [file for file in folder.rglob("*.parquet") if file.name[0] != "."]
+
+
 def test_a_killed_run_resumes_to_the_same_summary(tmp_path):
     subprocess.run(program(tmp_path, "whole", "whole.csv", 0), check=True, timeout=120)
     killed = subprocess.Popen(program(tmp_path, "cut", "cut.csv", 0.5), start_new_session=True)
     deadline = time.monotonic() + 60.0
-    while len(list((tmp_path / "cut").rglob("*.parquet"))) < 2 and time.monotonic() < deadline:
+    while len(finished(tmp_path / "cut")) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    kept = [file for file in (tmp_path / "cut").rglob("*.parquet") if file.name[0] != "."]
+    kept = finished(tmp_path / "cut")
     assert 2 <= len(kept) < 6
     assert not (tmp_path / "cut.csv").exists()
     before = {file: file.stat().st_mtime_ns for file in kept}
