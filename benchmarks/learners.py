@@ -3,9 +3,10 @@
 ``python -m benchmarks.learners`` draws confounded, heavy-tailed spend whose effect is known and,
 interleaved in one run, fits on the same rows with the same LightGBM settings and folds: our
 nuisances once and every learner on them; econml's classes apart; causalml's classes apart. It
-prints CPU and wall seconds, their ratio, and the effects' error (PEHE) on rows that nobody saw.
-``--forest`` times a causal forest of 500 trees on two threads. ``--scaling`` measures seconds and
-peak memory from 10,000 to 1,000,000 rows, each size in a process of its own. ``--quick`` is small.
+prints seconds of CPU and their ratio. ``--errors`` prints the effects' error (PEHE) on rows that
+nobody saw, over draws of the world. ``--forest`` times a causal forest of 500 trees on two threads.
+``--scaling`` measures seconds and peak memory from 10,000 to 1,000,000 rows, each size in a process
+of its own. ``--quick`` is small.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
-import statistics
-import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +39,12 @@ from econml.metalearners import SLearner, TLearner, XLearner
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.model_selection import cross_val_predict
 
-from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import NuisanceValues, TrialData
-from promo_uplift.learners.registry import LEARNERS, learner_spec
+from promo_uplift.learners.registry import learner_spec
+from promo_uplift.nuisance.boosting import BinnedRows
 from promo_uplift.nuisance.crossfit import held_out_predictions
 from promo_uplift.nuisance.models import nuisance_features
+from promo_uplift.tuning.search import data_features
 
 FOLDS = 5
 COVARIATES = 30
@@ -62,6 +62,7 @@ SIZE = {
 }
 #: Learners that all three have, or two of them; ours take part as the registry knows them.
 COMMON = ("s_learner", "t_learner", "x_learner", "dr_learner", "r_learner", "linear_dml")
+OF_CAUSALML = COMMON[:-1]
 SCALING = (10_000, 31_623, 100_000, 316_228, 1_000_000)
 CONFIGURED = Path(__file__).resolve().parents[1] / "conf" / "base" / "parameters" / "learners"
 
@@ -75,9 +76,9 @@ class World:
     effect: np.ndarray
 
 
-def draw_world(rows: int) -> World:
+def draw_world(rows: int, number: int = 0) -> World:
     """Spend with a third of zeros and a heavy tail; who spends more is treated more often."""
-    rng = np.random.default_rng(rows)
+    rng = np.random.default_rng([rows, number])
     n = rows + 20_000
     x = rng.normal(size=(n, COVARIATES))
     effect = 3.0 + 5.0 * np.tanh(x[:, 0]) + 4.0 * (x[:, 1] > 0.5) - 1.2
@@ -113,14 +114,18 @@ def shared_nuisances(data: TrialData) -> NuisanceValues:
     return NuisanceValues(np.clip(found["propensity"], CLIP, 1 - CLIP), found["mu0"], found["mu1"])
 
 
-def our_effects(name: str, world: World, nuisances: NuisanceValues, **changed: Any) -> np.ndarray:
+def configured(name: str) -> dict[str, Any]:
+    """Our own defaults of ``conf/base``."""
+    content = yaml.safe_load((CONFIGURED / f"{name}.yml").read_text(encoding="utf-8"))
+    return dict(content[f"_{name}"].get("defaults", {}))
+
+
+def our_effects(
+    name: str, world: World, nuisances: NuisanceValues, choice: Mapping[str, Any], bins: BinnedRows
+) -> np.ndarray:
     """Effects of new rows by one of our learners."""
     spec = learner_spec(name)
-    values: dict[str, Any] = dict(SIZE)
-    if spec.parameters is not LightGBMParameters:
-        content = yaml.safe_load((CONFIGURED / f"{name}.yml").read_text(encoding="utf-8"))
-        values = content[f"_{name}"].get("defaults", {}) | changed
-    learner = spec.build(spec.parameters.model_validate(values))
+    learner = spec.build(spec.parameters.model_validate(choice))
     learner.fit(
         covariates=world.data.covariates,
         treatment=world.data.treatment,
@@ -128,14 +133,27 @@ def our_effects(name: str, world: World, nuisances: NuisanceValues, **changed: A
         nuisances=nuisances,
         groups=world.data.groups,
         rng=np.random.default_rng(SEED),
+        bins=bins,
     )
     return learner.predict_cate(covariates=world.new)
 
 
+def every_row(data: TrialData) -> BinnedRows:
+    """Bins of all rows, built once for the learners, as a run builds them once for its folds."""
+    return BinnedRows.chosen(
+        design=data_features(data=data), rows=np.ones(len(data.outcome), dtype=np.bool_)
+    )
+
+
 def ours(world: World, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Nuisances once, then every learner on them."""
-    nuisances = shared_nuisances(world.data)
-    return {name: our_effects(name, world, nuisances) for name in names}
+    """Nuisances once and bins once, then every learner on them, with the peers' settings."""
+    nuisances, bins = shared_nuisances(world.data), every_row(world.data)
+    return {
+        name: our_effects(
+            name, world, nuisances, configured(name) if name == "linear_dml" else SIZE, bins
+        )
+        for name in names
+    }
 
 
 def _regressor() -> LGBMRegressor:
@@ -220,6 +238,11 @@ def cpu_seconds() -> float:
     )
 
 
+def cpu_of(work: Callable[[], Any]) -> float:
+    """CPU seconds of one call."""
+    return measured(work)[1]
+
+
 def measured(work: Callable[[], Any]) -> tuple[Any, float, float]:
     """Return the result, CPU seconds and wall seconds of one call."""
     cpu, wall = cpu_seconds(), time.perf_counter()
@@ -228,40 +251,75 @@ def measured(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 
 def compare(rows: int, repeats: int) -> None:
-    """Print the table of one size."""
+    """Print CPU seconds of one size: each library, and the cheaper one of each learner."""
     world = draw_world(rows)
-    names = [name for name in COMMON if name in LEARNERS]
-    ways = {"ours, nuisances once": ours, "econml, apart": econml, "causalml, apart": causalml}
-    cpu: dict[str, list[float]] = {way: [] for way in ways}
-    wall: dict[str, list[float]] = {way: [] for way in ways}
-    effects: dict[str, dict[str, np.ndarray]] = {}
+    used: dict[str, list[float]] = {name: [] for name in ("ours", "econml", "causalml", "rest")}
+    five: list[float] = []
     for _ in range(repeats):
-        for way, work in ways.items():
-            effects[way], used, passed = measured(lambda work=work: work(world, names))
-            cpu[way].append(used)
-            wall[way].append(passed)
-    print(f"\n{rows:,} rows x {COVARIATES}, {repeats} repeats, {FOLDS} folds: {', '.join(names)}")
-    own = statistics.median(cpu["ours, nuisances once"])
-    for way in ways:
-        median = statistics.median(cpu[way])
+        used["ours"].append(cpu_of(lambda: ours(world, COMMON)))
+        used["econml"].append(cpu_of(lambda: econml(world, COMMON)))
+        used["causalml"].append(cpu_of(lambda: causalml(world, OF_CAUSALML)))
+        used["rest"].append(cpu_of(lambda: econml(world, ("linear_dml",))))
+        five.append(cpu_of(lambda: ours(world, OF_CAUSALML)))
+    table = pd.DataFrame(used)
+    print(f"\n{rows:,} rows x {COVARIATES}, {repeats} repeats, {FOLDS} folds, seconds of CPU")
+    print(f"  six learners: {', '.join(COMMON)}")
+    cheaper = table["causalml"] + table["rest"]
+    for title, theirs, own in (
+        ("econml", table["econml"], table["ours"]),
+        ("causalml, and econml's linear_dml", cheaper, table["ours"]),
+        ("both libraries", table["econml"] + table["causalml"], table["ours"]),
+        ("causalml, without linear_dml", table["causalml"], pd.Series(five)),
+    ):
+        ratio = theirs / own
         print(
-            f"  {way:22s} CPU {median:7.1f} s ({min(cpu[way]):.1f} to {max(cpu[way]):.1f})  "
-            f"wall {statistics.median(wall[way]):7.1f} s  x {median / own:.2f}"
+            f"  {title:34s} {theirs.median():6.1f}   ours {own.median():5.1f}   x "
+            f"{ratio.median():.2f} ({ratio.min():.2f} to {ratio.max():.2f})",
+            flush=True,
         )
-    both = [a + b for a, b in zip(cpu["econml, apart"], cpu["causalml, apart"], strict=True)]
-    ratios = [a / b for a, b in zip(both, cpu["ours, nuisances once"], strict=True)]
-    print(f"  both libraries against ours: x {statistics.median(ratios):.2f}")
-    print(f"  PEHE (the best constant {world.effect.std():.2f})")
-    for name in names:
-        errors = {
-            way: float(np.sqrt(np.mean((found[name] - world.effect) ** 2)))
-            for way, found in effects.items()
-            if name in found
+
+
+def errors(rows: int, draws: int) -> None:
+    """Print the error of the effects over draws of the world, and its ratio to the better peer."""
+    found: list[dict[tuple[str, str], float]] = []
+    for number in range(draws):
+        world = draw_world(rows, number)
+        nuisances, bins = shared_nuisances(world.data), every_row(world.data)
+        defaults = {
+            name: our_effects(name, world, nuisances, configured(name), bins) for name in COMMON
         }
-        best = min(value for way, value in errors.items() if not way.startswith("ours"))
-        shown = "  ".join(f"{way.split(',')[0]} {value:6.2f}" for way, value in errors.items())
-        print(f"    {name:12s} {shown}   ours / best {errors['ours, nuisances once'] / best:.3f}")
-    sys.stdout.flush()
+        ways = {
+            "ours": ours(world, COMMON),
+            "econml": econml(world, COMMON),
+            "causalml": causalml(world, OF_CAUSALML),
+            "defaults": defaults,
+        }
+        found.append(
+            {
+                (name, way): float(np.sqrt(np.mean((effect - world.effect) ** 2)))
+                for way, effects in ways.items()
+                for name, effect in effects.items()
+            }
+        )
+    table = pd.DataFrame(found)
+    print(
+        f"\nPEHE, {rows:,} rows, mean of {draws} draws (the best constant {world.effect.std():.2f})"
+    )
+    for name in COMMON:
+        peers = [way for way in ("econml", "causalml") if (name, way) in table]
+        means = {way: table[(name, way)].mean() for way in ("ours", *peers, "defaults")}
+        best = min(peers, key=means.__getitem__)
+        ratio = (table[(name, "ours")] / table[(name, best)]).to_numpy()
+        error = ratio.std(ddof=1) / np.sqrt(draws)
+        print(
+            f"  {name:12s} "
+            + "  ".join(
+                f"{way} {means.get(way, np.nan):6.2f}" for way in ("ours", "econml", "causalml")
+            )
+            + f"   ours / {best} {ratio.mean():.3f} (standard error {error:.3f});"
+            + f"   ours with our defaults {means['defaults']:6.2f}",
+            flush=True,
+        )
 
 
 def forest(rows: int, trees: int) -> None:
@@ -269,7 +327,13 @@ def forest(rows: int, trees: int) -> None:
     world = draw_world(rows)
     nuisances, nuisance_cpu, _ = measured(lambda: shared_nuisances(world.data))
     effects, cpu, wall = measured(
-        lambda: our_effects("causal_forest", world, nuisances, n_estimators=trees, n_jobs=2)
+        lambda: our_effects(
+            "causal_forest",
+            world,
+            nuisances,
+            configured("causal_forest") | {"n_estimators": trees, "n_jobs": 2},
+            every_row(world.data),
+        )
     )
     error = float(np.sqrt(np.mean((effects - world.effect) ** 2)))
     print(
@@ -318,7 +382,7 @@ def one_size(rows: int, names: list[str]) -> tuple[float, float]:
 
 def scaling(sizes: Iterable[int]) -> None:
     """Print seconds and memory by rows, each size in a fresh process."""
-    names = [name for name in COMMON if name in LEARNERS]
+    names = list(COMMON)
     print(f"\nrows, nuisances once and {', '.join(names)}; one process")
     base = None
     for rows in sizes:
@@ -340,6 +404,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[20_000, 100_000])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="5,000 rows, 2 repeats")
+    parser.add_argument("--errors", type=int, metavar="DRAWS", help="only the effects' error")
     parser.add_argument("--forest", type=int, nargs="?", const=100_000, metavar="ROWS")
     parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--scaling", type=int, nargs="?", const=SCALING[-1], metavar="MOST_ROWS")
@@ -349,7 +414,10 @@ def main() -> None:
         forest(options.forest, options.trees)
     if options.scaling:
         scaling([rows for rows in SCALING if rows <= options.scaling])
-    if not (options.forest or options.scaling):
+    if options.errors:
+        for rows in options.rows:
+            errors(rows, options.errors)
+    if not (options.forest or options.scaling or options.errors):
         for rows in [5_000] if options.quick else options.rows:
             compare(rows, 2 if options.quick else options.repeats)
 

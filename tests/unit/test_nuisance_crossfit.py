@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pickle
 
+import lightgbm as lgb
 import numpy as np
 import optuna
 import pandas as pd
@@ -19,11 +20,7 @@ from promo_uplift.contracts.parameters import (
     NuisanceParameters,
 )
 from promo_uplift.contracts.results import TrialData
-from promo_uplift.nuisance.boosting import (
-    BinnedFeatures,
-    fit_binned_trees,
-    fit_boosted_trees,
-)
+from promo_uplift.nuisance.boosting import BinnedFeatures
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
 from promo_uplift.nuisance.deployment import fit_deployment_nuisances
 from promo_uplift.nuisance.models import NUISANCES, nuisance_loss
@@ -129,31 +126,69 @@ def test_tuned_nuisances_do_not_depend_on_the_number_of_workers(world):
 
 
 @pytest.mark.parametrize("objective", ["regression", "binary"])
-def test_shared_bins_give_the_model_of_bins_of_its_own(world, objective):
-    """On all rows the bins are the same: the same trees, bit for bit, and the right targets."""
+def test_bins_of_columns_side_by_side_give_lightgbms_own_model(world, objective):
+    """LightGBM itself on one matrix of all features: the same trees, bit for bit."""
+    data, _ = world
+    covariates = data.covariates.to_numpy()
+    dose = data.treatment.astype(float)
+    indicators = np.eye(3)[np.arange(300) % 3]
+    target = data.outcome if objective == "regression" else dose
+    weight = np.where(np.arange(300) % 2 == 0, 0.5, 1.5)
+    design = BinnedFeatures(covariates, indicators)
+    every = np.arange(300)
+    parameters_ = LightGBMParameters.model_validate(TREES)
+    model = design.fit(
+        rows=every,
+        target=target,
+        weight=3.0 * weight,
+        last=np.arange(300) / 7.0,
+        objective=objective,
+        parameters=parameters_,
+        seed=3,
+    )
+    matrix = np.column_stack([covariates, indicators, np.arange(300) / 7.0])
+    own = lgb.train(
+        {
+            "objective": objective,
+            "seed": 3,
+            "num_threads": 1,
+            "verbosity": -1,
+            "feature_pre_filter": False,
+            "min_data_in_leaf": parameters_.min_child_samples,
+            "lambda_l2": parameters_.reg_lambda,
+            "feature_fraction": parameters_.colsample_bytree,
+            **parameters_.model_dump(include={"learning_rate", "num_leaves", "max_bin"}),
+        },
+        lgb.Dataset(matrix, label=target, weight=weight),
+        num_boost_round=parameters_.n_estimators,
+    )
+    np.testing.assert_array_equal(model.predict(features=matrix), own.predict(matrix))
+    np.testing.assert_array_equal(design.take(rows=every), matrix[:, :-1])
+
+
+def test_models_of_shared_bins_do_not_touch_each_other(world):
     data, _ = world
     features = data.covariates.to_numpy()
-    target = data.outcome if objective == "regression" else data.treatment.astype(float)
+    half = np.arange(300) % 2 == 0
     settings = {
-        "target": target,
-        "objective": objective,
+        "rows": half,
+        "target": data.outcome[half],
+        "objective": "regression",
         "parameters": LightGBMParameters.model_validate(TREES),
         "seed": 3,
     }
-    binned = BinnedFeatures(features=features)
-    every = np.ones(300, dtype=bool)
-    shared = fit_binned_trees(features=binned, rows=every, **settings)
-    own = fit_boosted_trees(features=features, **settings)
-    np.testing.assert_array_equal(shared.predict(features=features), own.predict(features=features))
-    half = np.arange(300) % 2 == 0
-    settings["target"] = target[half]
-    first = fit_binned_trees(features=binned, rows=half, **settings)
-    again = fit_binned_trees(features=BinnedFeatures(features=features), rows=half, **settings)
-    np.testing.assert_array_equal(
-        first.predict(features=features), again.predict(features=features)
-    )
-    error = target[half] - first.predict(features=features[half])
-    assert np.mean(error**2) < 0.8 * np.var(target[half])
+    design = BinnedFeatures(features)
+    first = design.fit(**settings)
+    between = design.fit(**settings | {"last": np.arange(150.0), "weight": np.arange(1.0, 151.0)})
+    again = pickle.loads(pickle.dumps(design)).fit(**settings)  # noqa: S301 - our own object
+    for other in (design.fit(**settings), again, BinnedFeatures(features).fit(**settings)):
+        np.testing.assert_array_equal(
+            first.predict(features=features), other.predict(features=features)
+        )
+    wide = np.column_stack([features, np.arange(300.0)])
+    assert not np.array_equal(first.predict(features=features), between.predict(features=wide))
+    error = data.outcome[half] - first.predict(features=features[half])
+    assert np.mean(error**2) < 0.8 * np.var(data.outcome[half])
 
 
 def n_trials_in(journal):

@@ -245,21 +245,20 @@ def _predicted(
     seed: int,
 ) -> FloatArray:
     """Predict each target from a model of its informed rows outside the fold, ``(n, A + 1)``."""
-    features = covariate_matrix(covariates=arms.covariates)
-    binned = BinnedFeatures(features=features)
+    features = BinnedFeatures(covariate_matrix(covariates=arms.covariates))
     found = np.empty((len(fold), len(targets)))
     for code, (target, informed) in enumerate(zip(targets, rows, strict=True)):
         for held_out in np.unique(fold):
             train, test = informed & (fold != held_out), fold == held_out
             model = fit_nuisance(
                 spec=NUISANCES[name],
-                features=binned,
+                features=features,
                 rows=train,
                 target=target[train],
                 choice=parameters.nuisance.model.defaults,
                 seed=derived_seed(seed=seed, purpose=f"arms/{name}", index=(code,)),
             )
-            found[test, code] = model.predict(features=features[test])
+            found[test, code] = model.predict(features=features.take(rows=test))
     return found
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from promo_uplift.contracts.errors import IntervalNotOffered, LearnerError
 from promo_uplift.contracts.parameters import Parameters
 from promo_uplift.contracts.results import FloatArray, IntArray, NuisanceValues
+from promo_uplift.nuisance.boosting import BinnedFeatures, BinnedRows
 from promo_uplift.nuisance.covariates import covariate_matrix
 
 
@@ -34,6 +35,8 @@ class TrainingSet:
         USD per household.
     nuisances : NuisanceValues
         Out-of-fold nuisances of the rows.
+    bins : BinnedRows
+        The same features with histogram bins, for boosted trees.
     is_dose : bool
         Whether the treatment is a continuous dose.
     """
@@ -42,6 +45,7 @@ class TrainingSet:
     dose: FloatArray
     outcome: FloatArray
     nuisances: NuisanceValues
+    bins: BinnedRows
     is_dose: bool = False
 
     @property
@@ -76,17 +80,21 @@ class BaseLearner(ABC):
         nuisances: NuisanceValues,
         groups: IntArray,
         rng: np.random.Generator,
+        bins: BinnedRows | None = None,
     ) -> Self:
         """Fit on training rows only.
 
         ``treatment`` is 0 or 1. A learner with ``takes_dose`` also takes a dose: floats, with
-        ``nuisances`` of :meth:`promo_uplift.contracts.results.NuisanceValues.of_dose`.
+        ``nuisances`` of :meth:`promo_uplift.contracts.results.NuisanceValues.of_dose`. ``bins``
+        are those of the same covariates among more rows, built once for many fits; without them
+        they are built of these rows.
 
         Raises
         ------
         LearnerError
             If lengths differ, a covariate is not numeric, an arm is missing, an outcome or
-            nuisance is not finite, or a dose is given to a learner of two arms.
+            nuisance is not finite, a dose is given to a learner of two arms, or ``bins`` are of
+            other covariates.
         """
         training = checked_training_set(
             covariates=covariates,
@@ -95,6 +103,7 @@ class BaseLearner(ABC):
             nuisances=nuisances,
             groups=groups,
             takes_dose=self.takes_dose,
+            bins=bins,
         )
         self._fit(training=training, rng=rng)
         self._covariate_names = tuple(str(name) for name in covariates.columns)
@@ -147,6 +156,7 @@ def checked_training_set(
     nuisances: NuisanceValues,
     groups: IntArray,
     takes_dose: bool = False,
+    bins: BinnedRows | None = None,
 ) -> TrainingSet:
     """Check one training set, once, at the learner's door.
 
@@ -190,11 +200,20 @@ def checked_training_set(
     if nuisances.given_outcome_mean is not None:
         finite["outcome_mean"] = nuisances.given_outcome_mean
     _refuse_not_finite(finite)
+    features = covariate_matrix(covariates=covariates)
+    if bins is None:
+        bins = BinnedRows(design=BinnedFeatures(features), rows=np.arange(len(features)))
+    elif not bins.are(features=features):
+        raise LearnerError(
+            f"`bins` must be of the same rows as `covariates`; found {len(bins.rows)} rows of "
+            f"other values for {len(features)}. Give the rows that are fitted, or leave them out."
+        )
     return TrainingSet(
-        features=covariate_matrix(covariates=covariates),
+        features=features,
         dose=np.asarray(treatment, dtype=np.float64),
         outcome=np.asarray(outcome, dtype=np.float64),
         nuisances=nuisances,
+        bins=bins,
         is_dose=is_dose,
     )
 

@@ -7,7 +7,6 @@ import numpy as np
 from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
-from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 
 class ClassTransformation(BaseLearner):
@@ -50,8 +49,7 @@ class ClassTransformation(BaseLearner):
             if self.is_binary_
             else np.where(treated, 1.0, -1.0) * (outcome - outcome.mean())
         )
-        self._model = fit_boosted_trees(
-            features=training.features,
+        self._model = training.bins.fit(
             target=target,
             weight=1.0 / np.where(treated, propensity, 1.0 - propensity),
             objective="binary" if self.is_binary_ else "regression",

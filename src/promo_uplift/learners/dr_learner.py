@@ -13,7 +13,6 @@ from promo_uplift.learners.regularised import (
     tail_share,
     winsorised,
 )
-from promo_uplift.nuisance.boosting import fit_boosted_trees
 from promo_uplift.nuisance.scores import dr_scores
 
 
@@ -45,8 +44,7 @@ class DRLearner(BaseLearner):
         self.constant_ = float(np.mean(scores))
         share = tail_share(training=training, winsor_share=self.parameters.winsor_share)
         target, self.n_winsorised_ = winsorised(target=scores, share=share)
-        self._effect_model = fit_boosted_trees(
-            features=training.features,
+        self._effect_model = training.bins.fit(
             target=target,
             objective="regression",
             parameters=self.parameters,

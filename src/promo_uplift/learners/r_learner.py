@@ -14,7 +14,6 @@ from promo_uplift.learners.regularised import (
     tail_share,
     winsorised,
 )
-from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 _SMALLEST_WEIGHT = float(np.finfo(np.float32).tiny)  # LightGBM keeps weights in single precision
 
@@ -55,8 +54,7 @@ class RLearner(BaseLearner):
         informative = training.dose_residual**2 > _SMALLEST_WEIGHT
         dose_residual = np.where(informative, training.dose_residual, 1.0)
         self.constant_ = constant_effect(training=training)
-        self._effect_model = fit_boosted_trees(
-            features=training.features,
+        self._effect_model = training.bins.fit(
             target=residual / dose_residual,
             weight=np.where(informative, dose_residual**2, 0.0),
             objective="regression",

@@ -7,7 +7,6 @@ import numpy as np
 from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
-from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 
 class Response(BaseLearner):
@@ -21,8 +20,7 @@ class Response(BaseLearner):
         self.parameters = parameters
 
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
-        self._outcome_model = fit_boosted_trees(
-            features=training.features,
+        self._outcome_model = training.bins.fit(
             target=training.outcome,
             objective="regression",
             parameters=self.parameters,

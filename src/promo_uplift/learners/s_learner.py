@@ -9,7 +9,6 @@ from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
 from promo_uplift.learners.contrast import treatment_contrast
-from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 
 class SLearner(BaseLearner):
@@ -40,8 +39,8 @@ class SLearner(BaseLearner):
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
         centre, spread = float(np.mean(training.dose)), float(np.std(training.dose))
         self._doses = (centre - spread, centre + spread) if training.is_dose else (0.0, 1.0)
-        self._outcome_model = fit_boosted_trees(
-            features=np.column_stack([training.features, training.dose]),
+        self._outcome_model = training.bins.fit(
+            last=training.dose,
             target=training.outcome,
             objective="regression",
             parameters=self.parameters,

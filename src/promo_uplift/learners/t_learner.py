@@ -8,7 +8,6 @@ import pandas as pd
 from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
-from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 
 class TLearner(BaseLearner):
@@ -31,8 +30,8 @@ class TLearner(BaseLearner):
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:
         seed = model_seed(rng=rng)
         self._outcome_models = tuple(
-            fit_boosted_trees(
-                features=training.features[training.treatment == arm],
+            training.bins.fit(
+                among=training.treatment == arm,
                 target=training.outcome[training.treatment == arm],
                 objective="regression",
                 parameters=self.parameters,

@@ -14,7 +14,6 @@ from promo_uplift.contracts.parameters import Count, LightGBMParameters, OpenSha
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet, model_seed
 from promo_uplift.learners.contrast import treatment_contrast
-from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 
 class TrendLearnerParameters(LightGBMParameters):
@@ -72,8 +71,8 @@ class TrendLearner(BaseLearner):
             n_jobs=1,
         ).fit(design, training.outcome)
         self._effect_coefficients = np.asarray(trend.coef_[training.features.shape[1] :])
-        self._remainder = fit_boosted_trees(
-            features=np.column_stack([training.features, treatment]),
+        self._remainder = training.bins.fit(
+            last=treatment,
             target=training.outcome - trend.predict(design),
             objective="regression",
             parameters=size,

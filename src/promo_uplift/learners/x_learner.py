@@ -14,7 +14,6 @@ from promo_uplift.learners.regularised import (
     tail_share,
     winsorised,
 )
-from promo_uplift.nuisance.boosting import fit_boosted_trees
 
 
 class XLearner(BaseLearner):
@@ -54,8 +53,8 @@ class XLearner(BaseLearner):
         targets = [winsorised(target=imputed[rows], share=share) for rows in (~mailed, mailed)]
         self.n_winsorised_ = sum(n_moved for _, n_moved in targets)
         self._effect_models = tuple(
-            fit_boosted_trees(
-                features=training.features[rows],
+            training.bins.fit(
+                among=rows,
                 target=target,
                 objective="regression",
                 parameters=self.parameters,
@@ -63,8 +62,7 @@ class XLearner(BaseLearner):
             )
             for rows, (target, _) in zip((~mailed, mailed), targets, strict=True)
         )
-        self._propensity_model = fit_boosted_trees(
-            features=training.features,
+        self._propensity_model = training.bins.fit(
             target=mailed.astype(np.float64),
             objective="binary",
             parameters=self.parameters,

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import lightgbm as lgb
 import numpy as np
 
 from promo_uplift.contracts.parameters import LightGBMParameters
-from promo_uplift.contracts.results import BoolArray, FloatArray
+from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray
 
 Objective = Literal["regression", "binary"]
 
 _FIXED: dict[str, Any] = {
     "num_threads": 1,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,  # the same bits as row-wise, and faster on one thread
+    "feature_pre_filter": False,  # bins serve every size of a leaf
     "verbosity": -1,
 }
-#: Bins that serve every size of a leaf.
-_SHARED_BINS = {"feature_pre_filter": False}
 
 
 class BoostedTrees:
@@ -85,93 +85,152 @@ def fit_boosted_trees(
     seed: int,
     weight: FloatArray | None = None,
 ) -> BoostedTrees:
-    """Fit gradient-boosted trees; missing features (NaN) go the way that reduces the loss.
-
-    Parameters
-    ----------
-    features : float64 (n, p)
-        Design; NaN is a missing value.
-    target : float64 (n,)
-        Outcome in its unit ("regression", squared error), or 0/1 ("binary", log-loss).
-    objective : {"regression", "binary"}
-        Loss.
-    parameters : LightGBMParameters
-        Size and regularisation.
-    seed : int
-        Seed of the column subsample.
-    weight : float64 (n,), optional
-        Weight of each row in the loss, at least 0; scaled to a mean of 1, so that ``reg_lambda``
-        means the same with and without.
-
-    Returns
-    -------
-    BoostedTrees
-        Equal inputs give equal bits: one thread, row-wise histograms, ``deterministic``.
-
-    References
-    ----------
-    Ke et al. (2017), LightGBM, *NeurIPS* 30.
-    """
-    settings = _settings(objective=objective, parameters=parameters, seed=seed)
-    scaled = None if weight is None else weight / weight.mean()
-    dataset = lgb.Dataset(features, label=target, weight=scaled, params=settings)
-    booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
-    return BoostedTrees(
-        booster=booster.free_dataset(),
-        knew_missing=np.asarray(np.isnan(features).any(axis=0)),
+    """Fit gradient-boosted trees on all rows of a matrix; see :meth:`BinnedFeatures.fit`."""
+    return BinnedFeatures(features).fit(
+        rows=np.ones(len(features), dtype=np.bool_),
+        target=target,
+        objective=objective,
+        parameters=parameters,
+        seed=seed,
+        weight=weight,
     )
 
 
 class BinnedFeatures:
-    """A design whose histogram bins are built once, for models of many subsets of its rows.
+    """Features of rows, whose histogram bins are built once, for models of any of the rows.
 
     Bins are cut at quantiles of all rows' features, those of held-out rows included: covariates
-    only, never treatments or outcomes.
-    """
-
-    def __init__(self, *, features: FloatArray) -> None:
-        self._features = features
-        self._binned: dict[int, Any] = {}
-        self.knew_missing = np.asarray(np.isnan(features).any(axis=0))
-
-    def subset(self, *, rows: BoolArray, target: FloatArray, max_bin: int) -> Any:
-        """LightGBM's data set of the chosen rows ``(n,)`` with their targets ``(m,)``."""
-        if max_bin not in self._binned:
-            settings = {**_FIXED, **_SHARED_BINS, "max_bin": max_bin}
-            self._binned[max_bin] = lgb.Dataset(
-                self._features, params=settings, free_raw_data=False
-            ).construct()
-        part = self._binned[max_bin].subset(np.flatnonzero(rows))
-        # A subset wants a label before it is built, and takes it only once it is.
-        return part.set_label(target).construct().set_label(target)
-
-
-def fit_binned_trees(
-    *,
-    features: BinnedFeatures,
-    rows: BoolArray,
-    target: FloatArray,
-    objective: Objective,
-    parameters: LightGBMParameters,
-    seed: int,
-) -> BoostedTrees:
-    """Fit as :func:`fit_boosted_trees`, on rows of a design whose bins are shared.
+    only, never treatments or outcomes. They are built at the first fit, and do not travel to
+    another process.
 
     Parameters
     ----------
-    features : BinnedFeatures
-        Design of all rows.
-    rows : bool (n,)
-        Training rows.
-    target : float64 (m,)
-        Their targets.
-    objective, parameters, seed
-        As there.
+    *parts : float (n, p_i)
+        Columns side by side, NaN where missing; they are never copied into one matrix of all rows.
     """
-    settings = _settings(objective=objective, parameters=parameters, seed=seed) | _SHARED_BINS
-    dataset = features.subset(rows=rows, target=target, max_bin=parameters.max_bin)
-    booster = lgb.train(settings, dataset, num_boost_round=parameters.n_estimators)
-    return BoostedTrees(booster=booster.free_dataset(), knew_missing=features.knew_missing)
+
+    def __init__(self, *parts: FloatArray) -> None:
+        self._parts = parts
+        self._binned: dict[int, Any] = {}
+        self._knew_missing = np.concatenate([np.isnan(part).any(axis=0) for part in parts])
+
+    def __len__(self) -> int:
+        return len(self._parts[0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_binned": {}}
+
+    def take(self, *, rows: BoolArray | IntArray) -> FloatArray:
+        """Features of the chosen rows, float64 ``(m, p)``."""
+        chosen = [part[rows] for part in self._parts]
+        return chosen[0] if len(chosen) == 1 else np.hstack(chosen)
+
+    def have(self, *, rows: IntArray, features: FloatArray) -> bool:
+        """Whether the chosen rows are the matrix ``(m, p)``, value by value; column by column."""
+        columns = [column for part in self._parts for column in part.T]
+        return features.shape == (len(rows), len(columns)) and all(
+            np.array_equal(column[rows], other, equal_nan=True)
+            for column, other in zip(columns, features.T, strict=True)
+        )
+
+    def fit(
+        self,
+        *,
+        rows: BoolArray | IntArray,
+        target: FloatArray,
+        objective: Objective,
+        parameters: LightGBMParameters,
+        seed: int,
+        weight: FloatArray | None = None,
+        last: FloatArray | None = None,
+    ) -> BoostedTrees:
+        """Fit gradient-boosted trees; missing features (NaN) go the way that reduces the loss.
+
+        Parameters
+        ----------
+        rows : bool (n,) or int (m,)
+            Training rows, in ascending order.
+        target : float64 (m,)
+            Outcome in its unit ("regression", squared error), or 0/1 ("binary", log-loss).
+        objective : {"regression", "binary"}
+            Loss.
+        parameters : LightGBMParameters
+            Size and regularisation.
+        seed : int
+            Seed of the column subsample.
+        weight : float64 (m,), optional
+            Weight of each row in the loss, at least 0; scaled to a mean of 1, so that
+            ``reg_lambda`` means the same with and without.
+        last : float64 (m,), optional
+            One more feature, after all others: the treatment of a model that has it as a feature.
+
+        Returns
+        -------
+        BoostedTrees
+            Equal inputs give equal bits: one thread, column-wise histograms, ``deterministic``.
+
+        References
+        ----------
+        Ke et al. (2017), LightGBM, *NeurIPS* 30.
+        """
+        part = self._of_all_rows(parameters.max_bin).subset(_positions(rows))
+        # A subset wants a label before it is built, and takes it only once it is.
+        part.set_label(target).construct().set_label(target)
+        knew_missing = self._knew_missing
+        if last is not None:
+            part.add_features_from(_binned(last[:, np.newaxis], max_bin=parameters.max_bin))
+            knew_missing = np.append(knew_missing, False)
+        if weight is not None:
+            part.set_weight(weight / weight.mean())
+        settings = _settings(objective=objective, parameters=parameters, seed=seed)
+        booster = lgb.train(settings, part, num_boost_round=parameters.n_estimators)
+        return BoostedTrees(booster=booster.free_dataset(), knew_missing=knew_missing)
+
+    def _of_all_rows(self, max_bin: int) -> Any:
+        if max_bin not in self._binned:
+            first, *others = (_binned(part, max_bin=max_bin) for part in self._parts)
+            for other in others:
+                first.add_features_from(other)
+            self._binned[max_bin] = first
+        return self._binned[max_bin]
+
+
+@dataclass(frozen=True, slots=True)
+class BinnedRows:
+    """Chosen rows of a design with shared bins.
+
+    Attributes
+    ----------
+    design : BinnedFeatures
+        Features of ``n`` rows.
+    rows : int64 (m,)
+        Positions of the chosen ones, ascending.
+    """
+
+    design: BinnedFeatures
+    rows: IntArray
+
+    @classmethod
+    def chosen(cls, *, design: BinnedFeatures, rows: BoolArray) -> BinnedRows:
+        """Rows ``(n,)`` of a design."""
+        return cls(design=design, rows=_positions(rows))
+
+    def are(self, *, features: FloatArray) -> bool:
+        """Whether these rows are the matrix ``(m, p)``, value by value."""
+        return self.design.have(rows=self.rows, features=features)
+
+    def fit(self, *, among: BoolArray | None = None, **wanted: Any) -> BoostedTrees:
+        """:meth:`BinnedFeatures.fit` on these rows, or on those ``among`` them, bool ``(m,)``."""
+        rows = self.rows if among is None else self.rows[among]
+        return self.design.fit(rows=rows, **wanted)
+
+
+def _positions(rows: BoolArray | IntArray) -> IntArray:
+    return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
+
+
+def _binned(features: FloatArray, *, max_bin: int) -> Any:
+    return lgb.Dataset(features, params={**_FIXED, "max_bin": max_bin}).construct()
 
 
 def _settings(*, objective: Objective, parameters: LightGBMParameters, seed: int) -> dict[str, Any]:

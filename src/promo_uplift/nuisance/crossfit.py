@@ -11,7 +11,6 @@ import pandas as pd
 from promo_uplift.contracts.errors import LearnerError
 from promo_uplift.contracts.parameters import NuisanceParameters
 from promo_uplift.contracts.results import (
-    BoolArray,
     CrossFittedNuisances,
     FloatArray,
     IntArray,
@@ -250,7 +249,7 @@ def nuisance_plan(
 
 
 def tune_nuisance(
-    *, name: str, data: TrialData, features: FloatArray, fold: IntArray, plan: StudyPlan
+    *, name: str, data: TrialData, features: BinnedFeatures, fold: IntArray, plan: StudyPlan
 ) -> StudyResult:
     """Choose one nuisance's hyperparameters inside the folds other than ``plan.fold``.
 
@@ -261,20 +260,18 @@ def tune_nuisance(
     held_in = np.ones(len(fold), dtype=np.bool_) if plan.fold == ALL_FOLDS else fold != plan.fold
     inner = np.unique(fold[held_in])
 
-    binned = BinnedFeatures(features=features)
-
     def split_loss(choice: Choice, split: int) -> float:
         train = held_in & (fold != inner[split]) & informed
         test = (fold == inner[split]) & informed
         model = fit_nuisance(
             spec=spec,
-            features=binned,
+            features=features,
             rows=train,
             target=target[train],
             choice=choice,
             seed=plan.seed,
         )
-        predicted = model.predict(features=features[test])
+        predicted = model.predict(features=features.take(rows=test))
         return nuisance_loss(spec=spec, target=target[test], predicted=predicted)
 
     return run_study(plan=plan, split_loss=split_loss, n_splits=len(inner))
@@ -283,7 +280,7 @@ def tune_nuisance(
 def predict_pairs(
     *,
     data: TrialData,
-    features: FloatArray,
+    features: BinnedFeatures,
     fold: IntArray,
     chosen: dict[tuple[str, int], Choice],
     seed: int,
@@ -296,7 +293,7 @@ def predict_pairs(
     ----------
     data, fold, seed, n_workers
         As in :func:`cross_fit_nuisances`.
-    features : float64 (n, q)
+    features : BinnedFeatures
         Of :func:`promo_uplift.nuisance.models.nuisance_features`.
     chosen : dict
         Hyperparameters of each nuisance and held-out fold.
@@ -311,31 +308,25 @@ def predict_pairs(
         for row_fold in range(n_folds):
             pair = (min(row_fold, column), max(row_fold, column))
             cells[(name, pair, tuple(choice.items()))].append((row_fold, column))
-    names = list(dict.fromkeys(name for name, _ in chosen))
-    shares = [
-        (name, [key for key in cells if key[0] == name][worker::n_workers])
-        for name in names
-        for worker in range(n_workers)
-    ]
+    # a worker takes models of every nuisance: it builds the bins once
+    shares = [list(cells)[worker::n_workers] for worker in range(n_workers)]
     predictions = run_in_order(
         work=_fit_without_pairs,
         arguments=[
             {
-                "name": name,
+                "data": data,
                 "features": features,
-                "target": NUISANCES[name].target(data),
-                "informed": NUISANCES[name].rows(data),
                 "fold": fold,
-                "models": [(pair, dict(choice)) for _, pair, choice in share],
-                "seed": derived_seed(seed=seed, purpose=f"nuisance/{name}"),
+                "models": [(name, pair, dict(choice)) for name, pair, choice in share],
+                "seed": seed,
             }
-            for name, share in shares
+            for share in shares
         ],
         n_workers=n_workers,
         progress=progress,
     )
-    matrices = {name: np.full((len(fold), n_folds), np.nan) for name in names}
-    for (_, share), of_share in zip(shares, predictions, strict=True):
+    matrices = {name: np.full((len(fold), n_folds), np.nan) for name, _ in chosen}
+    for share, of_share in zip(shares, predictions, strict=True):
         for key, predicted in zip(share, of_share, strict=True):
             name, pair, _ = key
             of_all_rows = np.full(len(fold), np.nan)
@@ -350,22 +341,19 @@ def held_out_predictions(
     *,
     name: str,
     data: TrialData,
-    features: FloatArray,
+    features: BinnedFeatures,
     fold: IntArray,
     choice: Choice,
     seed: int,
 ) -> FloatArray:
     """Predictions ``(n,)`` of one nuisance, of each row by a model of the other folds."""
-    spec = NUISANCES[name]
     folds = range(int(fold.max()) + 1)
     of_folds = _fit_without_pairs(
-        name=name,
+        data=data,
         features=features,
-        target=spec.target(data),
-        informed=spec.rows(data),
         fold=fold,
-        models=[((one, one), choice) for one in folds],
-        seed=derived_seed(seed=seed, purpose=f"nuisance/{name}"),
+        models=[(name, (one, one), choice) for one in folds],
+        seed=seed,
     )
     predicted = np.full(len(fold), np.nan)
     for one, of_fold in zip(folds, of_folds, strict=True):
@@ -375,29 +363,27 @@ def held_out_predictions(
 
 def _fit_without_pairs(
     *,
-    name: str,
-    features: FloatArray,
-    target: FloatArray,
-    informed: BoolArray,
+    data: TrialData,
+    features: BinnedFeatures,
     fold: IntArray,
-    models: list[tuple[tuple[int, int], Choice]],
+    models: list[tuple[str, tuple[int, int], Choice]],
     seed: int,
 ) -> list[FloatArray]:
-    """Fit without each pair of folds, and predict the pair's rows; bins are built once."""
-    binned = BinnedFeatures(features=features)
+    """Fit each named nuisance without its pair of folds, and predict the pair's rows."""
     predicted = []
-    for pair, choice in models:
+    for name, pair, choice in models:
+        spec = NUISANCES[name]
         excluded = np.isin(fold, pair)
-        train = ~excluded & informed
+        train = ~excluded & spec.rows(data)
         model = fit_nuisance(
-            spec=NUISANCES[name],
-            features=binned,
+            spec=spec,
+            features=features,
             rows=train,
-            target=target[train],
+            target=spec.target(data)[train],
             choice=choice,
-            seed=seed,
+            seed=derived_seed(seed=seed, purpose=f"nuisance/{name}"),
         )
-        predicted.append(model.predict(features=features[excluded]))
+        predicted.append(model.predict(features=features.take(rows=excluded)))
     return predicted
 
 

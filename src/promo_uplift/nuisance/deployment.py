@@ -171,7 +171,7 @@ def fit_deployment_nuisances(
 def _calibrator(
     *,
     data: TrialData,
-    features: FloatArray,
+    features: BinnedFeatures,
     fold: IntArray,
     choice: Choice,
     parameters: NuisanceParameters,
@@ -197,13 +197,13 @@ def _calibrator(
 
 
 def _fit_on_all(
-    *, name: str, data: TrialData, features: FloatArray, choice: Choice, seed: int
+    *, name: str, data: TrialData, features: BinnedFeatures, choice: Choice, seed: int
 ) -> BoostedTrees | ConstantRate:
     spec = NUISANCES[name]
     rows = spec.rows(data)
     return fit_nuisance(
         spec=spec,
-        features=BinnedFeatures(features=features),
+        features=features,
         rows=rows,
         target=spec.target(data)[rows],
         choice=choice,

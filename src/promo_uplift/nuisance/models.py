@@ -15,7 +15,6 @@ from promo_uplift.nuisance.boosting import (
     BinnedFeatures,
     BoostedTrees,
     Objective,
-    fit_binned_trees,
 )
 from promo_uplift.nuisance.covariates import covariate_matrix
 from promo_uplift.nuisance.studies import Choice
@@ -117,8 +116,7 @@ def fit_nuisance(
                 f"{int(target[0])} in {len(target)} rows. Check the trial's definition."
             )
         return ConstantRate(rate=float(target[0]))
-    return fit_binned_trees(
-        features=features,
+    return features.fit(
         rows=rows,
         target=target,
         objective=spec.objective,
@@ -157,18 +155,20 @@ def nuisance_loss(*, spec: NuisanceSpec, target: FloatArray, predicted: FloatArr
     return float(-np.mean(target * np.log(rate) + (1.0 - target) * np.log(1.0 - rate)))
 
 
-def nuisance_features(*, data: TrialData, campaigns: IntArray) -> FloatArray:
+def nuisance_features(*, data: TrialData, campaigns: IntArray) -> BinnedFeatures:
     """Household covariates and one indicator per trial: seasons and targeting differ by trial.
 
     Returns
     -------
-    float64 (n, p + C)
-        ``C`` = number of ``campaigns``.
+    BinnedFeatures
+        ``n`` rows of ``p + C`` features, ``C`` the number of ``campaigns``.
 
     Raises
     ------
     LearnerError
         Naming covariates that are not numeric, or hold infinities.
     """
-    indicators = data.campaign[:, None] == campaigns[None, :]
-    return np.hstack([covariate_matrix(covariates=data.covariates), indicators.astype(np.float64)])
+    indicators = data.campaign[:, np.newaxis] == campaigns[np.newaxis, :]
+    return BinnedFeatures(
+        covariate_matrix(covariates=data.covariates), indicators.astype(np.float64)
+    )

@@ -22,6 +22,7 @@ from promo_uplift.nuisance.studies import Choice, StudyResult, run_studies
 from promo_uplift.tuning.search import (
     Split,
     check_configured_learner,
+    data_features,
     fit_on_split,
     learner_plan,
     search_learner,
@@ -208,19 +209,13 @@ def _default_cate(
 ) -> FloatArray:
     """Held-out effects with the defaults, ``(n,)``; fitted where they were not chosen anyway."""
     changed = [fold for fold, choice in enumerate(chosen) if choice != defaults]
-    predictions = run_in_order(
-        work=_fit_and_predict,
-        arguments=[
-            {
-                "name": name,
-                "data": data,
-                "split": _split(nuisances=nuisances, held_out=fold, fold=fold),
-                "choice": defaults,
-                "seed": seed,
-            }
-            for fold in changed
-        ],
-        n_workers=n_workers if len(changed) > 1 else 1,
+    predictions = _fit_and_predict(
+        name=name,
+        data=data,
+        splits=[_split(nuisances=nuisances, held_out=fold, fold=fold) for fold in changed],
+        choices=[defaults] * len(changed),
+        seed=seed,
+        n_workers=n_workers,
     )
     default_cate = cate[np.arange(len(nuisances.fold)), nuisances.fold]
     for fold, predicted in zip(changed, predictions, strict=True):
@@ -282,18 +277,14 @@ def _predict_pairs(
 ) -> FloatArray:
     n_folds = nuisances.n_folds
     pairs = [(fold, held_out) for held_out in range(n_folds) for fold in range(n_folds)]
-    predictions = run_in_order(
-        work=_fit_and_predict,
-        arguments=[
-            {
-                "name": name,
-                "data": data,
-                "split": _split(nuisances=nuisances, held_out=held_out, fold=fold),
-                "choice": chosen[held_out],
-                "seed": seed,
-            }
-            for fold, held_out in pairs
+    predictions = _fit_and_predict(
+        name=name,
+        data=data,
+        splits=[
+            _split(nuisances=nuisances, held_out=held_out, fold=fold) for fold, held_out in pairs
         ],
+        choices=[chosen[held_out] for _, held_out in pairs],
+        seed=seed,
         n_workers=n_workers,
         progress=progress,
     )
@@ -304,8 +295,39 @@ def _predict_pairs(
 
 
 def _fit_and_predict(
-    *, name: str, data: TrialData, split: Split, choice: Choice, seed: int
-) -> FloatArray:
-    learner = fit_on_split(name=name, data=data, split=split, choice=choice, seed=seed)
-    cate = learner.predict_cate(covariates=data.covariates.loc[split.test])
-    return checked_cate(cate=cate, name=name, n_rows=int(split.test.sum()))
+    *,
+    name: str,
+    data: TrialData,
+    splits: list[Split],
+    choices: list[Choice],
+    seed: int,
+    n_workers: int,
+    progress: str | None = None,
+) -> list[FloatArray]:
+    """Effects of each split's rows; a worker takes several splits and builds the bins once."""
+    n_shares = min(n_workers, len(splits))
+    work = list(zip(splits, choices, strict=True))
+    of_shares = run_in_order(
+        work=_fit_share,
+        arguments=[
+            {"name": name, "data": data, "work": work[first::n_shares], "seed": seed}
+            for first in range(n_shares)
+        ],
+        n_workers=n_shares or 1,
+        progress=progress,
+    )
+    return [of_shares[index % n_shares][index // n_shares] for index in range(len(splits))]
+
+
+def _fit_share(
+    *, name: str, data: TrialData, work: list[tuple[Split, Choice]], seed: int
+) -> list[FloatArray]:
+    features = data_features(data=data)
+    effects = []
+    for split, choice in work:
+        learner = fit_on_split(
+            name=name, data=data, split=split, choice=choice, seed=seed, features=features
+        )
+        cate = learner.predict_cate(covariates=data.covariates.loc[split.test])
+        effects.append(checked_cate(cate=cate, name=name, n_rows=int(split.test.sum())))
+    return effects

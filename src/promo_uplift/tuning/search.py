@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,10 @@ from promo_uplift.contracts.results import (
     TrialData,
 )
 from promo_uplift.effects.clustered import clustered_mean
+from promo_uplift.learners.base import BaseLearner
 from promo_uplift.learners.registry import build_learner, check_learners, tuning_choice
+from promo_uplift.nuisance.boosting import BinnedFeatures, BinnedRows
+from promo_uplift.nuisance.covariates import covariate_matrix
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
 from promo_uplift.nuisance.studies import (
     Choice,
@@ -109,10 +113,27 @@ def learner_plan(
     )
 
 
-def fit_on_split(*, name: str, data: TrialData, split: Split, choice: Choice, seed: int) -> Learner:
-    """Fit a learner on the split's training rows; equal splits give equal bits."""
+def fit_on_split(
+    *,
+    name: str,
+    data: TrialData,
+    split: Split,
+    choice: Choice,
+    seed: int,
+    features: BinnedFeatures | None = None,
+) -> Learner:
+    """Fit a learner on the split's training rows; equal splits give equal bits.
+
+    ``features`` are ``data``'s covariates, whose bins serve all fits that share them; without
+    them they are built here, to the same.
+    """
     train = split.train
-    return build_learner(name=name, choice=choice).fit(
+    learner = build_learner(name=name, choice=choice)
+    shared: dict[str, Any] = {}
+    if isinstance(learner, BaseLearner):
+        design = data_features(data=data) if features is None else features
+        shared["bins"] = BinnedRows.chosen(design=design, rows=train)
+    return learner.fit(
         covariates=data.covariates.loc[train],
         treatment=data.treatment[train],
         outcome=data.outcome[train],
@@ -121,7 +142,13 @@ def fit_on_split(*, name: str, data: TrialData, split: Split, choice: Choice, se
         rng=derived_rng(
             seed=seed, purpose=f"fit/{name}", index=(split.index[0] + 1, split.index[1] + 1)
         ),
+        **shared,
     )
+
+
+def data_features(*, data: TrialData) -> BinnedFeatures:
+    """Covariates of all rows; their bins are built at the first fit that needs them."""
+    return BinnedFeatures(covariate_matrix(covariates=data.covariates))
 
 
 def search_learner(
@@ -140,6 +167,7 @@ def search_learner(
     """
     loss_of = named_loss(tuning.loss)
     known: dict[str, FloatArray] = {}
+    features = data_features(data=data)
 
     def terms(choice: Choice, index: int) -> FloatArray:
         """Loss of each held-out row of a split; computed once."""
@@ -147,7 +175,9 @@ def search_learner(
         if key not in known:
             split = splits[index]
             cheap = tuning_choice(name=name, choice=choice)
-            learner = fit_on_split(name=name, data=data, split=split, choice=cheap, seed=seed)
+            learner = fit_on_split(
+                name=name, data=data, split=split, choice=cheap, seed=seed, features=features
+            )
             test = split.test
             known[key] = loss_of(
                 cate=learner.predict_cate(covariates=data.covariates.loc[test]),

@@ -29,7 +29,6 @@ from promo_uplift.metrics.arm_curves import (
     binned_calibration_slope,
 )
 from promo_uplift.metrics.ranking import ranking_replicates
-from promo_uplift.nuisance.boosting import BinnedFeatures
 from promo_uplift.nuisance.models import NUISANCES, fit_nuisance, nuisance_features
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
@@ -133,15 +132,15 @@ def held_out_rows(
     if test.known_propensity is None:
         return HeldOutRows(data=test, scores=None, folds=folds, weights=weights)
     campaigns = np.unique(train.campaign)
-    binned = BinnedFeatures(features=nuisance_features(data=train, campaigns=campaigns))
-    new = nuisance_features(data=test, campaigns=campaigns)
+    features = nuisance_features(data=train, campaigns=campaigns)
+    new = nuisance_features(data=test, campaigns=campaigns).take(rows=np.arange(len(test.outcome)))
     means = {}
     for name in ("mu0", "mu1"):
         spec = NUISANCES[name]
         rows = spec.rows(train)
         means[name] = fit_nuisance(
             spec=spec,
-            features=binned,
+            features=features,
             rows=rows,
             target=spec.target(train)[rows],
             choice=model.defaults,
