@@ -76,10 +76,10 @@ class World:
     effect: np.ndarray
 
 
-def draw_world(rows: int, number: int = 0) -> World:
+def draw_world(rows: int, number: int = 0, new_rows: int = 20_000) -> World:
     """Spend with a third of zeros and a heavy tail; who spends more is treated more often."""
     rng = np.random.default_rng([rows, number])
-    n = rows + 20_000
+    n = rows + new_rows
     x = rng.normal(size=(n, COVARIATES))
     effect = 3.0 + 5.0 * np.tanh(x[:, 0]) + 4.0 * (x[:, 1] > 0.5) - 1.2
     treatment = rng.binomial(1, 1 / (1 + np.exp(-(0.9 * x[:, 2] + 0.6 * x[:, 3]))))
@@ -374,7 +374,7 @@ class PeakMemory:
 def one_size(rows: int, names: list[str]) -> tuple[float, float]:
     """CPU seconds, and peak memory over the covariate matrix, of nuisances and learners."""
     ours(draw_world(2_000), names)  # libraries are loaded, and their threads started
-    world = draw_world(rows)
+    world = draw_world(rows, new_rows=rows // FOLDS)
     with PeakMemory() as memory:
         _, cpu, _ = measured(lambda: ours(world, names))
     return cpu, memory.above_start / world.data.covariates.to_numpy().nbytes

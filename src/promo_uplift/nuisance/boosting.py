@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -178,7 +179,7 @@ class BinnedFeatures:
         part.set_label(target).construct().set_label(target)
         knew_missing = self._knew_missing
         if last is not None:
-            part.add_features_from(_binned(last[:, np.newaxis], max_bin=parameters.max_bin))
+            _add_columns(part, _binned(last[:, np.newaxis], max_bin=parameters.max_bin))
             knew_missing = np.append(knew_missing, False)
         if weight is not None:
             part.set_weight(weight / weight.mean())
@@ -190,7 +191,7 @@ class BinnedFeatures:
         if max_bin not in self._binned:
             first, *others = (_binned(part, max_bin=max_bin) for part in self._parts)
             for other in others:
-                first.add_features_from(other)
+                _add_columns(first, other)
             self._binned[max_bin] = first
         return self._binned[max_bin]
 
@@ -227,6 +228,14 @@ class BinnedRows:
 
 def _positions(rows: BoolArray | IntArray) -> IntArray:
     return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
+
+
+def _add_columns(binned: Any, other: Any) -> None:
+    with warnings.catch_warnings():
+        # LightGBM says that it has no raw values to join as well: none are kept, to save memory
+        warnings.filterwarnings("ignore", message="Cannot add features from NoneType")
+        warnings.filterwarnings("ignore", message="Resetting categorical features")
+        binned.add_features_from(other)
 
 
 def _binned(features: FloatArray, *, max_bin: int) -> Any:
