@@ -69,8 +69,9 @@ CONFIGURED = Path(__file__).resolve().parents[1] / "conf" / "base" / "parameters
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Training rows, rows to predict, and the effect there."""
+    """Training rows, rows to predict, the effect there, and the seed of all fits."""
 
+    seed: int
     data: TrialData
     new: pd.DataFrame
     effect: np.ndarray
@@ -88,6 +89,7 @@ def draw_world(rows: int, number: int = 0, new_rows: int = 20_000) -> World:
     names = [f"x{number}" for number in range(COVARIATES)]
     own = slice(0, rows)
     return World(
+        seed=SEED + number,
         data=TrialData(
             covariates=pd.DataFrame(x[own], columns=names),
             treatment=treatment[own],
@@ -101,13 +103,14 @@ def draw_world(rows: int, number: int = 0, new_rows: int = 20_000) -> World:
     )
 
 
-def shared_nuisances(data: TrialData) -> NuisanceValues:
+def shared_nuisances(world: World) -> NuisanceValues:
     """Propensity, mu0 and mu1 of each row from models of the other folds: once."""
-    fold = np.random.default_rng(SEED).permutation(np.arange(len(data.outcome)) % FOLDS)
+    data = world.data
+    fold = np.random.default_rng(world.seed).permutation(np.arange(len(data.outcome)) % FOLDS)
     features = nuisance_features(data=data, campaigns=np.unique(data.campaign))
     found = {
         name: held_out_predictions(
-            name=name, data=data, features=features, fold=fold, choice=dict(SIZE), seed=SEED
+            name=name, data=data, features=features, fold=fold, choice=dict(SIZE), seed=world.seed
         )
         for name in ("propensity", "mu0", "mu1")
     }
@@ -132,7 +135,7 @@ def our_effects(
         outcome=world.data.outcome,
         nuisances=nuisances,
         groups=world.data.groups,
-        rng=np.random.default_rng(SEED),
+        rng=np.random.default_rng(world.seed),
         bins=bins,
     )
     return learner.predict_cate(covariates=world.new)
@@ -147,7 +150,7 @@ def every_row(data: TrialData) -> BinnedRows:
 
 def ours(world: World, names: Iterable[str]) -> dict[str, np.ndarray]:
     """Nuisances once and bins once, then every learner on them, with the peers' settings."""
-    nuisances, bins = shared_nuisances(world.data), every_row(world.data)
+    nuisances, bins = shared_nuisances(world), every_row(world.data)
     return {
         name: our_effects(
             name, world, nuisances, configured(name) if name == "linear_dml" else SIZE, bins
@@ -156,36 +159,38 @@ def ours(world: World, names: Iterable[str]) -> dict[str, np.ndarray]:
     }
 
 
-def _regressor() -> LGBMRegressor:
-    return LGBMRegressor(**SIZE, n_jobs=1, random_state=SEED, verbosity=-1)
+def _regressor(seed: int) -> LGBMRegressor:
+    return LGBMRegressor(**SIZE, n_jobs=1, random_state=seed, verbosity=-1)
 
 
-def _classifier() -> LGBMClassifier:
-    return LGBMClassifier(**SIZE, n_jobs=1, random_state=SEED, verbosity=-1)
+def _classifier(seed: int) -> LGBMClassifier:
+    return LGBMClassifier(**SIZE, n_jobs=1, random_state=seed, verbosity=-1)
 
 
 def econml(world: World, names: Iterable[str]) -> dict[str, np.ndarray]:
     """Each of econml's classes apart, with as many folds for its nuisances."""
     dml = {
-        "model_y": _regressor(),
-        "model_t": _classifier(),
+        "model_y": _regressor(world.seed),
+        "model_t": _classifier(world.seed),
         "discrete_treatment": True,
         "cv": FOLDS,
-        "random_state": SEED,
+        "random_state": world.seed,
     }
     builders: dict[str, Callable[[], Any]] = {
-        "s_learner": lambda: SLearner(overall_model=_regressor()),
-        "t_learner": lambda: TLearner(models=_regressor()),
-        "x_learner": lambda: XLearner(models=_regressor(), propensity_model=_classifier()),
+        "s_learner": lambda: SLearner(overall_model=_regressor(world.seed)),
+        "t_learner": lambda: TLearner(models=_regressor(world.seed)),
+        "x_learner": lambda: XLearner(
+            models=_regressor(world.seed), propensity_model=_classifier(world.seed)
+        ),
         "dr_learner": lambda: DRLearner(
-            model_propensity=_classifier(),
-            model_regression=_regressor(),
-            model_final=_regressor(),
+            model_propensity=_classifier(world.seed),
+            model_regression=_regressor(world.seed),
+            model_final=_regressor(world.seed),
             min_propensity=CLIP,
             cv=FOLDS,
-            random_state=SEED,
+            random_state=world.seed,
         ),
-        "r_learner": lambda: NonParamDML(model_final=_regressor(), **dml),
+        "r_learner": lambda: NonParamDML(model_final=_regressor(world.seed), **dml),
         "linear_dml": lambda: LinearDML(**dml),
     }
     x, new = world.data.covariates.to_numpy(), world.new.to_numpy()
@@ -209,15 +214,19 @@ def causalml(world: World, names: Iterable[str]) -> dict[str, np.ndarray]:
     }
     x, new = world.data.covariates.to_numpy(), world.new.to_numpy()
     treatment, outcome = world.data.treatment, world.data.outcome
-    predicted = cross_val_predict(_classifier(), x, treatment, cv=FOLDS, method="predict_proba")
+    predicted = cross_val_predict(
+        _classifier(world.seed), x, treatment, cv=FOLDS, method="predict_proba"
+    )
     own = np.clip(predicted[:, 1], CLIP, 1 - CLIP)
-    of_new = np.clip(_classifier().fit(x, treatment).predict_proba(new)[:, 1], CLIP, 1 - CLIP)
+    of_new = np.clip(
+        _classifier(world.seed).fit(x, treatment).predict_proba(new)[:, 1], CLIP, 1 - CLIP
+    )
     found = {}
     for name in names:
         if name not in classes:
             continue
-        np.random.seed(SEED)  # noqa: NPY002 - some of causalml's splits take no seed of their own
-        model = classes[name](learner=_regressor())
+        np.random.seed(world.seed)  # noqa: NPY002 - some of causalml's splits take no seed of their own
+        model = classes[name](learner=_regressor(world.seed))
         rows: dict[str, Any] = {"X": x, "treatment": treatment, "y": outcome}
         if name not in ("s_learner", "t_learner"):
             rows["p"] = own
@@ -284,7 +293,7 @@ def errors(rows: int, draws: int) -> None:
     found: list[dict[tuple[str, str], float]] = []
     for number in range(draws):
         world = draw_world(rows, number)
-        nuisances, bins = shared_nuisances(world.data), every_row(world.data)
+        nuisances, bins = shared_nuisances(world), every_row(world.data)
         defaults = {
             name: our_effects(name, world, nuisances, configured(name), bins) for name in COMMON
         }
@@ -325,7 +334,7 @@ def errors(rows: int, draws: int) -> None:
 def forest(rows: int, trees: int) -> None:
     """Print the seconds of a causal forest of the configured shape."""
     world = draw_world(rows)
-    nuisances, nuisance_cpu, _ = measured(lambda: shared_nuisances(world.data))
+    nuisances, nuisance_cpu, _ = measured(lambda: shared_nuisances(world))
     effects, cpu, wall = measured(
         lambda: our_effects(
             "causal_forest",

@@ -12,7 +12,7 @@ from promo_uplift.contracts.parameters import Parameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners.base import BaseLearner, TrainingSet
 
-_BLOCK = 16_384  # rows whose design is in memory at once
+_BLOCK = 4_096  # rows whose design is in memory at once
 
 
 class LinearDMLParameters(Parameters):
