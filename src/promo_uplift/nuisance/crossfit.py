@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from promo_uplift.contracts.errors import LearnerError
 from promo_uplift.contracts.parameters import NuisanceParameters
 from promo_uplift.contracts.results import (
+    BoolArray,
     CrossFittedNuisances,
     FloatArray,
     IntArray,
@@ -308,14 +310,15 @@ def predict_pairs(
         for row_fold in range(n_folds):
             pair = (min(row_fold, column), max(row_fold, column))
             cells[(name, pair, tuple(choice.items()))].append((row_fold, column))
+    matrices = {name: np.full((len(fold), n_folds), np.nan) for name, _ in chosen}
     # a worker takes models of every nuisance: it builds the bins once
     shares = [list(cells)[worker::n_workers] for worker in range(n_workers)]
     predictions = run_in_order(
         work=_fit_without_pairs,
         arguments=[
             {
-                "data": data,
                 "features": features,
+                "targets": _targets(data=data, names=matrices),
                 "fold": fold,
                 "models": [(name, pair, dict(choice)) for name, pair, choice in share],
                 "seed": seed,
@@ -325,7 +328,6 @@ def predict_pairs(
         n_workers=n_workers,
         progress=progress,
     )
-    matrices = {name: np.full((len(fold), n_folds), np.nan) for name, _ in chosen}
     for share, of_share in zip(shares, predictions, strict=True):
         for key, predicted in zip(share, of_share, strict=True):
             name, pair, _ = key
@@ -349,8 +351,8 @@ def held_out_predictions(
     """Predictions ``(n,)`` of one nuisance, of each row by a model of the other folds."""
     folds = range(int(fold.max()) + 1)
     of_folds = _fit_without_pairs(
-        data=data,
         features=features,
+        targets=_targets(data=data, names=[name]),
         fold=fold,
         models=[(name, (one, one), choice) for one in folds],
         seed=seed,
@@ -361,10 +363,15 @@ def held_out_predictions(
     return predicted
 
 
+def _targets(*, data: TrialData, names: Iterable[str]) -> dict[str, tuple[FloatArray, BoolArray]]:
+    """Target and informed rows of each nuisance: what travels to a worker beside the features."""
+    return {name: (NUISANCES[name].target(data), NUISANCES[name].rows(data)) for name in names}
+
+
 def _fit_without_pairs(
     *,
-    data: TrialData,
     features: BinnedFeatures,
+    targets: dict[str, tuple[FloatArray, BoolArray]],
     fold: IntArray,
     models: list[tuple[str, tuple[int, int], Choice]],
     seed: int,
@@ -372,14 +379,14 @@ def _fit_without_pairs(
     """Fit each named nuisance without its pair of folds, and predict the pair's rows."""
     predicted = []
     for name, pair, choice in models:
-        spec = NUISANCES[name]
+        target, informed = targets[name]
         excluded = np.isin(fold, pair)
-        train = ~excluded & spec.rows(data)
+        train = ~excluded & informed
         model = fit_nuisance(
-            spec=spec,
+            spec=NUISANCES[name],
             features=features,
             rows=train,
-            target=spec.target(data)[train],
+            target=target[train],
             choice=choice,
             seed=derived_seed(seed=seed, purpose=f"nuisance/{name}"),
         )
