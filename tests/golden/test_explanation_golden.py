@@ -339,6 +339,7 @@ def explained(seed, *, slope, names=("dr_learner", "s_learner"), champion="dr_le
             candidates=list(names),
             selection_loss="dr_loss",
             selection_standard_errors=1.0,
+            selection_clearance=1.0,
             n_workers=1,
             interval_replicates=0,
         ),

@@ -77,6 +77,7 @@ def parameters(**changed):
             candidates=["t_learner", "dr_learner"],
             selection_loss="dr_loss",
             selection_standard_errors=1.0,
+            selection_clearance=1.0,
             n_workers=1,
             interval_replicates=4,
         ),

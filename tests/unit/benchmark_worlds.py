@@ -108,6 +108,7 @@ def analysis_parameters(*, learners=None):
                 "outcome": "spend_usd",
                 "selection_loss": "dr_loss",
                 "selection_standard_errors": 1.0,
+                "selection_clearance": 1.0,
                 "n_workers": 2,
                 "interval_replicates": 20,
                 "candidates": ["t_learner", *(learners or {})],

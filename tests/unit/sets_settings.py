@@ -45,6 +45,7 @@ def analysis_parameters(**changed):
             "candidates": ["t_learner", "trend_learner"],
             "selection_loss": "r_loss",
             "selection_standard_errors": 1.0,
+            "selection_clearance": 1.0,
             "n_workers": 1,
             "interval_replicates": 2,
         },

@@ -8,6 +8,7 @@ from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.effects import clustered_mean
 from promo_uplift.metrics import (
     SELECTED,
+    SelectionRule,
     competitors,
     fold_rows,
     household_draws,
@@ -26,6 +27,11 @@ def rows(replicates=0, seed=0):
     return fold_rows(fold=FOLD, draws=draws)
 
 
+def rule(reach, clearance=None):
+    """The same distance for both halves, unless the second is given."""
+    return SelectionRule(reach=reach, clearance=reach if clearance is None else clearance)
+
+
 def losses_with_gap(gap):
     """A simple learner whose loss is `gap` above a flexible one's, with noise between them."""
     rng = np.random.default_rng(5)
@@ -41,15 +47,15 @@ def test_the_error_is_that_of_the_paired_difference_by_households():
     for reach, expected in ((0.99, 1), (1.01, 0)):
         gap = mean.se * reach / 1.0
         chosen = one_standard_error_choice(
-            losses=losses_with_gap(gap), folds=rows(), standard_errors=1.0
+            losses=losses_with_gap(gap), folds=rows(), rule=rule(1.0)
         )
         assert chosen.tolist() == [0 if reach < 1.0 else 1], (reach, expected)
 
 
 def test_zero_standard_errors_take_the_lowest_loss():
     tiny = losses_with_gap(1e-6)
-    assert one_standard_error_choice(losses=tiny, folds=rows(), standard_errors=0.0).tolist() == [1]
-    assert one_standard_error_choice(losses=tiny, folds=rows(), standard_errors=1.0).tolist() == [0]
+    assert one_standard_error_choice(losses=tiny, folds=rows(), rule=rule(0.0)).tolist() == [1]
+    assert one_standard_error_choice(losses=tiny, folds=rows(), rule=rule(1.0)).tolist() == [0]
 
 
 def test_a_noisy_learner_is_not_within_reach_for_its_noise():
@@ -64,17 +70,52 @@ def test_a_noisy_learner_is_not_within_reach_for_its_noise():
         "calm": shared + 2.0 + noise / 1e3,
         "best": shared,
     }
-    chosen = one_standard_error_choice(losses=losses, folds=rows(), standard_errors=1.0)
+    chosen = one_standard_error_choice(losses=losses, folds=rows(), rule=rule(1.0))
     assert list(losses)[chosen[0]] == "best"
     alone = {name: losses[name] for name in ("noisy", "calm", "best")}
-    chosen = one_standard_error_choice(losses=alone, folds=rows(), standard_errors=1.0)
+    chosen = one_standard_error_choice(losses=alone, folds=rows(), rule=rule(1.0))
     assert list(alone)[chosen[0]] == "noisy"  # the simplest of these, and then it is forgiven
+
+
+@pytest.mark.parametrize(("clearance", "expected"), [(2.9, "best"), (3.1, "simple")])
+def test_clearance_is_the_error_of_the_paired_difference_to_the_simplest(clearance, expected):
+    """A learner whose loss is three of its own errors lower; a second one is as good, but noisy."""
+    losses = losses_with_gap(0.0)
+    se = clustered_mean(values=losses["simple"] - losses["flexible"], groups=GROUPS).se
+    noise = np.random.default_rng(8).normal(0.0, 300.0, N)
+    known = losses_with_gap(3.0 * se)
+    competing = {
+        "simple": known["simple"],
+        "noisy": known["flexible"] - 5.0 * se + noise - noise.mean(),
+        "best": known["flexible"],
+    }
+    chosen = one_standard_error_choice(losses=competing, folds=rows(), rule=rule(1.0, clearance))
+    assert list(competing)[chosen[0]] == expected
+
+
+def test_with_ten_learners_that_know_nothing_the_clearance_is_rarely_passed():
+    """Each is 0.13 % likely to pass three errors by chance: 1 % of data sets, 5 of 200 at most.
+
+    At one error, half of them and more choose a learner that found noise.
+    """
+    found = {1.0: 0, 3.0: 0}
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        losses = {"constant": rng.normal(100.0, 10.0, N)}
+        losses |= {f"noise_{i}": losses["constant"] + rng.normal(0.0, 5.0, N) for i in range(10)}
+        for clearance in found:
+            chosen = one_standard_error_choice(
+                losses=losses, folds=rows(), rule=rule(1.0, clearance)
+            )
+            found[clearance] += int(chosen[0] > 0)
+    assert found[3.0] <= 6
+    assert found[1.0] > 100
 
 
 def test_the_order_of_names_is_the_order_of_simplicity():
     losses = losses_with_gap(0.0)
     turned = {"flexible": losses["flexible"], "simple": losses["simple"]}
-    assert one_standard_error_choice(losses=turned, folds=rows(), standard_errors=1.0)[0] == 0
+    assert one_standard_error_choice(losses=turned, folds=rows(), rule=rule(1.0))[0] == 0
     assert competitors(["b", "constant", "a"]) == ("constant", "b", "a")
 
 
@@ -83,7 +124,7 @@ def test_each_replicate_repeats_the_choice():
     losses = losses_with_gap(0.0)
     se = clustered_mean(values=losses["simple"] - losses["flexible"], groups=GROUPS).se
     chosen = one_standard_error_choice(
-        losses=losses_with_gap(se), folds=rows(replicates=400), standard_errors=1.0
+        losses=losses_with_gap(se), folds=rows(replicates=400), rule=rule(1.0)
     )
     assert 0.4 < chosen[1:].mean() < 0.6
 
@@ -96,12 +137,12 @@ def matrices(seed):
 def test_a_fold_never_takes_part_in_its_own_choice():
     """Whatever the losses of a fold's own rows are, its choice stays."""
     losses = matrices(1)
-    found = select_champion(losses=losses, fold=FOLD, groups=GROUPS, standard_errors=0.5)
+    found = select_champion(losses=losses, fold=FOLD, groups=GROUPS, rule=rule(0.5))
     moved = 0
     for number in range(FOLDS):
         changed = {name: values.copy() for name, values in losses.items()}
         changed["b"][number == FOLD, :] = -1e6
-        again = select_champion(losses=changed, fold=FOLD, groups=GROUPS, standard_errors=0.5)
+        again = select_champion(losses=changed, fold=FOLD, groups=GROUPS, rule=rule(0.5))
         assert again.learner_by_fold[number] == found.learner_by_fold[number]
         moved += again.champion == "b"
     assert moved == FOLDS  # the same change does move the champion: the test can fail
@@ -109,7 +150,7 @@ def test_a_fold_never_takes_part_in_its_own_choice():
 
 def test_the_selected_ranking_takes_each_fold_from_its_own_choice():
     losses = matrices(2)
-    found = select_champion(losses=losses, fold=FOLD, groups=GROUPS, standard_errors=0.0)
+    found = select_champion(losses=losses, fold=FOLD, groups=GROUPS, rule=rule(0.0))
     cate = {name: np.full((N, FOLDS), value) for value, name in enumerate(losses)}
     chosen = found.ranking(cate=cate, fold=FOLD)
     position = {name: value for value, name in enumerate(losses)}
@@ -136,7 +177,7 @@ def test_selection_among_noise_learners_reports_no_gain():
             **{f"noise_{i}": np.tile(rng.normal(5, 5, (N, 1)), FOLDS) for i in range(12)},
         }
         losses = {name: (scores[:, None] - values) ** 2 for name, values in cate.items()}
-        found = select_champion(losses=losses, fold=FOLD, groups=GROUPS, standard_errors=0.0)
+        found = select_champion(losses=losses, fold=FOLD, groups=GROUPS, rule=rule(0.0))
         rankings = {name: values[:, 0] for name, values in cate.items()}
         rankings |= {"random": np.zeros(N), "response": rng.normal(size=N)}
         rankings[SELECTED] = found.ranking(cate=cate, fold=FOLD)
@@ -169,7 +210,7 @@ def test_the_rule_takes_one_effect_for_all_where_nothing_varies():
         }
         losses = {name: (scores[:, None] - values) ** 2 for name, values in cate.items()}
         for reach, chosen in champions.items():
-            found = select_champion(losses=losses, fold=FOLD, groups=GROUPS, standard_errors=reach)
+            found = select_champion(losses=losses, fold=FOLD, groups=GROUPS, rule=rule(reach))
             chosen.append(found.champion)
     share = {reach: chosen.count("constant") / 40 for reach, chosen in champions.items()}
     assert share[1.0] > share[0.0]
@@ -179,9 +220,9 @@ def test_losses_that_are_not_finite_or_of_another_shape_are_refused():
     broken = matrices(3)
     broken["a"][4, 1] = np.nan
     with pytest.raises(MetricError, match=r"`losses\['a'\]` must be finite; 1 of 1800"):
-        select_champion(losses=broken, fold=FOLD, groups=GROUPS, standard_errors=1.0)
+        select_champion(losses=broken, fold=FOLD, groups=GROUPS, rule=rule(1.0))
     flat = {"a": np.zeros(N)}
     with pytest.raises(MetricError, match=r"must be of shape \(600, 3\), got \(600,\)"):
-        select_champion(losses=flat, fold=FOLD, groups=GROUPS, standard_errors=1.0)
+        select_champion(losses=flat, fold=FOLD, groups=GROUPS, rule=rule(1.0))
     with pytest.raises(MetricError, match="at least one learner, got none"):
-        select_champion(losses={}, fold=FOLD, groups=GROUPS, standard_errors=1.0)
+        select_champion(losses={}, fold=FOLD, groups=GROUPS, rule=rule(1.0))

@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from promo_uplift.analysis.estimation import held_out_scores, learner_digest, selection_losses
+from promo_uplift.analysis.estimation import (
+    held_out_scores,
+    learner_digest,
+    selection_losses,
+    selection_rule,
+)
 from promo_uplift.analysis.heterogeneity import Heterogeneity
 from promo_uplift.analysis.value import tuning_sentence
 from promo_uplift.checks import (
@@ -122,7 +127,7 @@ def value_policies(
                     cate={name: effects[name] for name in competing},
                     losses=competing,
                     response=effects["response"],
-                    standard_errors=estimation.selection_standard_errors,
+                    rule=selection_rule(estimation),
                 ),
                 "fold": nuisances.fold,
                 "groups": data.groups,

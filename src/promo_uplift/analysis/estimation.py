@@ -43,6 +43,7 @@ from promo_uplift.metrics import (
     SELECTED,
     RankingMetrics,
     Selection,
+    SelectionRule,
     competitors,
     leaderboard,
     learners_rosetta,
@@ -217,6 +218,13 @@ def learner_digest(
     )
 
 
+def selection_rule(estimation: EstimationParameters) -> SelectionRule:
+    """Return the configured rule by which losses choose the champion."""
+    return SelectionRule(
+        reach=estimation.selection_standard_errors, clearance=estimation.selection_clearance
+    )
+
+
 def selection_losses(
     *,
     data: TrialData,
@@ -251,7 +259,7 @@ def choose_champion(
         ),
         fold=nuisances.fold,
         groups=data.groups,
-        standard_errors=estimation.selection_standard_errors,
+        rule=selection_rule(estimation),
     )
 
 

@@ -184,8 +184,9 @@ class NuisanceParameters(Parameters):
 class EstimationParameters(Parameters):
     """Outcome, the learners that compete, and how the champion is chosen among them.
 
-    ``candidates`` compete, simplest first, after ``constant``, which always does; the champion is
-    the simplest within ``selection_standard_errors`` of the lowest ``selection_loss``.
+    Of the ``candidates``, simplest first, those compete whose ``selection_loss`` is below that of
+    ``constant`` by ``selection_clearance`` standard errors; the champion is the simplest within
+    ``selection_standard_errors`` of the lowest of them, and ``constant`` where none competes.
     ``interval_replicates`` 0 offers no interval of a single household. ``ensemble_loss`` is what
     the weights of ``ensemble`` minimise.
     """
@@ -195,6 +196,7 @@ class EstimationParameters(Parameters):
     candidates: list[str] = Field(min_length=1)
     selection_loss: Literal["r_loss", "dr_loss"]
     selection_standard_errors: Annotated[float, Field(ge=0.0)]
+    selection_clearance: Annotated[float, Field(ge=0.0)]
     n_workers: Count
     interval_replicates: Annotated[int, Field(ge=0)]
     ensemble_loss: Literal["r_loss", "dr_loss"] = "dr_loss"

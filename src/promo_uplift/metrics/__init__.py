@@ -19,6 +19,7 @@ from promo_uplift.metrics.rosetta import learners_rosetta, rosetta_table
 from promo_uplift.metrics.selection import (
     SELECTED,
     Selection,
+    SelectionRule,
     competitors,
     one_standard_error_choice,
     select_champion,
@@ -38,6 +39,7 @@ __all__ = [
     "HouseholdDraws",
     "RankingMetrics",
     "Selection",
+    "SelectionRule",
     "affected_groups",
     "average_arms",
     "calibration_slope",

@@ -20,6 +20,22 @@ SELECTED = "selected"
 
 
 @dataclass(frozen=True, slots=True)
+class SelectionRule:
+    """Distances in standard errors of the paired difference of two losses.
+
+    Attributes
+    ----------
+    reach : float
+        How far behind the lowest loss a simpler learner is still preferred.
+    clearance : float
+        How far below the loss of the simplest learner any other must lie.
+    """
+
+    reach: float
+    clearance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The champion, and what each fold would have chosen without itself.
 
@@ -31,9 +47,10 @@ class Selection:
     learner_by_fold : tuple of str
         Chosen on the rows outside each fold: figures of these, each on its fold, chose nothing.
     table : DataFrame
-        A row per competitor, simplest first: ``learner, loss, loss_minus_best, se, is_eligible,
-        is_champion, folds_won``. Losses in squared units of the outcome; ``se`` is of the paired
-        difference, clustered by household.
+        A row per competitor, simplest first: ``learner, loss, loss_minus_best, se,
+        gain_over_simplest, gain_se, is_eligible, is_champion, folds_won``. Losses in squared units
+        of the outcome; ``se`` and ``gain_se`` are of the paired differences, clustered by
+        household.
     """
 
     champion: str
@@ -74,21 +91,23 @@ def competitors(candidates: Sequence[str]) -> tuple[str, ...]:
 
 
 def one_standard_error_choice(
-    *, losses: Mapping[str, FloatArray], folds: Sequence[FoldRows], standard_errors: float
+    *, losses: Mapping[str, FloatArray], folds: Sequence[FoldRows], rule: SelectionRule
 ) -> IntArray:
     r"""Position of the simplest learner within reach of the lowest loss, per replicate, ``(R,)``.
 
-    With mean losses :math:`L_j` over the rows of ``folds`` and :math:`b` the lowest, the first
-    :math:`j` in the order of ``losses`` with
+    A learner :math:`j` other than the simplest competes if it is shown to be better than that
+    one, and the champion is the first in the order of ``losses`` that the best competitor
+    :math:`b` does not clearly beat; the simplest if none competes:
 
-    .. math:: L_j - L_b \le c \; \widehat{se}(L_j - L_b) \quad \text{and} \quad
-        L_0 - L_j > c \; \widehat{se}(L_0 - L_j) \text{ or } j = 0
+    .. math:: L_0 - L_j > z \; \widehat{se}(L_0 - L_j), \qquad
+        L_j - L_b \le c \; \widehat{se}(L_j - L_b)
 
-    where the error is that of the paired difference on the sample, over household sums, and
-    :math:`c` is ``standard_errors`` (0: the lowest loss). Distance to the best alone forgives
-    noise: of two learners equally far behind, the noisier would be within reach. So a learner
-    other than the simplest must also be better than that one by its own error. Replicates repeat
-    the choice with the sample's errors.
+    where :math:`L_j` is the mean loss over the rows of ``folds``, the error is that of the paired
+    difference on the sample, over household sums, :math:`z` is the rule's ``clearance`` and
+    :math:`c` its ``reach`` (both 0: the lowest loss). Distance to the best alone forgives noise:
+    of two learners equally far behind, the noisier would be within reach; and among ten learners
+    one is better than one effect for all by chance. Replicates repeat the choice with the
+    sample's errors.
 
     Parameters
     ----------
@@ -96,8 +115,8 @@ def one_standard_error_choice(
         Loss of each row by each learner, simplest learner first.
     folds : sequence of FoldRows
         Rows that choose.
-    standard_errors : float
-        Reach of the rule, in standard errors.
+    rule : SelectionRule
+        Reach and clearance.
 
     References
     ----------
@@ -105,11 +124,7 @@ def one_standard_error_choice(
     3.4.3 (the one-standard-error rule); Hastie, Tibshirani & Friedman (2009), section 7.10.
     """
     mean, error = _losses_and_errors(losses=losses, folds=folds)
-    best = np.argmin(mean, axis=0)
-    excess = mean - mean[best, np.arange(mean.shape[1])]
-    eligible = _eligible(
-        mean=mean, excess=excess, to_best=error[:, best], error=error, reach=standard_errors
-    )
+    eligible = _eligible(mean=mean, error=error, rule=rule)
     choice: IntArray = np.argmax(eligible, axis=0).astype(np.int64)
     return choice
 
@@ -119,7 +134,7 @@ def select_champion(
     losses: Mapping[str, FloatArray],
     fold: IntArray,
     groups: IntArray,
-    standard_errors: float,
+    rule: SelectionRule,
 ) -> Selection:
     """Choose on all held-out rows, and for each fold on the others.
 
@@ -130,8 +145,8 @@ def select_champion(
         the rows outside it.
     fold, groups : int64 (n,)
         Fold and household of each row.
-    standard_errors : float
-        Reach of :func:`one_standard_error_choice`.
+    rule : SelectionRule
+        Of :func:`one_standard_error_choice`.
 
     Raises
     ------
@@ -145,16 +160,14 @@ def select_champion(
     folds = fold_rows(fold=fold, draws=draws)
     rows = np.arange(len(fold))
     held_out = {name: values[rows, fold] for name, values in losses.items()}
-    position = one_standard_error_choice(
-        losses=held_out, folds=folds, standard_errors=standard_errors
-    )
+    position = one_standard_error_choice(losses=held_out, folds=folds, rule=rule)
     by_fold = tuple(
         names[
             int(
                 one_standard_error_choice(
                     losses={name: values[:, part.fold] for name, values in losses.items()},
                     folds=[other for other in folds if other.fold != part.fold],
-                    standard_errors=standard_errors,
+                    rule=rule,
                 )[0]
             )
         ]
@@ -162,20 +175,15 @@ def select_champion(
     )
     mean, error = _losses_and_errors(losses=held_out, folds=folds)
     best = int(np.argmin(mean[:, 0]))
-    excess = mean[:, 0] - mean[best, 0]
-    eligible = _eligible(
-        mean=mean[:, :1],
-        excess=excess[:, np.newaxis],
-        to_best=error[:, best : best + 1],
-        error=error,
-        reach=standard_errors,
-    )
+    eligible = _eligible(mean=mean[:, :1], error=error, rule=rule)
     table = pd.DataFrame(
         {
             "learner": names,
             "loss": mean[:, 0],
-            "loss_minus_best": excess,
+            "loss_minus_best": mean[:, 0] - mean[best, 0],
             "se": error[:, best],
+            "gain_over_simplest": mean[0, 0] - mean[:, 0],
+            "gain_se": error[:, 0],
             "is_eligible": eligible[:, 0],
             "is_champion": np.arange(len(names)) == int(position[0]),
             "folds_won": [by_fold.count(name) for name in names],
@@ -184,13 +192,13 @@ def select_champion(
     return Selection(champion=names[int(position[0])], learner_by_fold=by_fold, table=table)
 
 
-def _eligible(
-    *, mean: FloatArray, excess: FloatArray, to_best: FloatArray, error: FloatArray, reach: float
-) -> BoolArray:
-    """Within reach of the best and, but for the simplest, clearly better than it, ``(J, R)``."""
-    is_clear = mean[:1] - mean > reach * error[:, :1]
-    is_clear[0] = True
-    return np.asarray((excess <= reach * to_best) & is_clear)
+def _eligible(*, mean: FloatArray, error: FloatArray, rule: SelectionRule) -> BoolArray:
+    """Within reach of the best competitor, ``(J, R)``; the simplest alone where none competes."""
+    competes = mean[:1] - mean > rule.clearance * error[:, :1]
+    competes[0] = ~competes.any(axis=0)
+    best = np.argmin(np.where(competes, mean, np.inf), axis=0)
+    excess = mean - mean[best, np.arange(mean.shape[1])]
+    return np.asarray(competes & (excess <= rule.reach * error[:, best]))
 
 
 def _losses_and_errors(

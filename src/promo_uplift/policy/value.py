@@ -13,11 +13,15 @@ from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
 from promo_uplift.metrics.folds import FoldRows, fold_rows
 from promo_uplift.metrics.gain import gain_at_own, rank_rows
-from promo_uplift.metrics.selection import one_standard_error_choice
+from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
 from promo_uplift.policy.choice import Choice, profit_curves
 from promo_uplift.policy.money import PolicyScores
 
 BASELINES = ("none", "all", "current", "random", "response")
+
+
+#: The learner with the lowest loss.
+LOWEST_LOSS = SelectionRule(reach=0.0, clearance=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,14 @@ class PolicyCandidates:
         lower is better.
     response : float64 (n, K)
         Cross-fitted score of the baseline that ranks by predicted spend.
-    standard_errors : float
-        Reach of :func:`promo_uplift.metrics.one_standard_error_choice` towards the simpler.
+    rule : SelectionRule
+        Of :func:`promo_uplift.metrics.one_standard_error_choice`, towards the simpler.
     """
 
     cate: Mapping[str, FloatArray]
     losses: Mapping[str, FloatArray]
     response: FloatArray
-    standard_errors: float = 0.0
+    rule: SelectionRule = LOWEST_LOSS
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ def evaluate_policy(
         choice = one_standard_error_choice(
             losses={name: terms[:, part.fold] for name, terms in candidates.losses.items()},
             folds=outside,
-            standard_errors=candidates.standard_errors,
+            rule=candidates.rule,
         )
         picked = _pick(scores, candidates.cate, names, choice, part, outside, shares)
         everyone = _everyone(scores, part)
@@ -362,7 +366,7 @@ def _in_sample(
     learner = one_standard_error_choice(
         losses={name: values[rows, fold] for name, values in candidates.losses.items()},
         folds=folds,
-        standard_errors=candidates.standard_errors,
+        rule=candidates.rule,
     )
     replicates = np.arange(len(learner))
     optimistic = np.full(len(learner), -np.inf)
