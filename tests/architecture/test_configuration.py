@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from promo_uplift.checks import CHECKS, validate_check_parameters
 from promo_uplift.contracts.parameters import CheckParameters, LearnerParameters
 from promo_uplift.learners.registry import LEARNERS
-from promo_uplift.tuning import check_configured_learner
+from promo_uplift.tuning import check_configured_learner, ensemble_members
 
 #: Leaves out a table that no covariate reads, 21 million rows: a size, told by a switch.
 SIZE_SWITCHES = {"source.promotions"}
@@ -105,6 +105,18 @@ def test_every_learner_has_a_file_that_an_estimation_uses(root, load_configurati
         assert set(learners) == set(base)
     learners = load_configuration("table")["parameters"]["estimation"]["learners"]
     assert set(learners) == set(LEARNERS)
+
+
+def test_every_effect_may_become_champion_but_the_one_that_is_shown_only(load_configuration):
+    """ADR 0013: it stays in the leaderboard and in the ensemble; tables let it compete."""
+    effects = {name for name, spec in LEARNERS.items() if spec.role == "cate"}
+    for environment in ("base", "test", "original", "simulated"):
+        estimation = load_configuration(environment)["parameters"]["estimation"]
+        fitted = effects & set(estimation["learners"])
+        assert fitted - set(estimation["candidates"]) == {"class_transformation"}
+        assert "class_transformation" in ensemble_members(estimation["learners"])
+    estimation = load_configuration("table")["parameters"]["estimation"]
+    assert set(estimation["candidates"]) == effects
 
 
 @pytest.mark.parametrize(

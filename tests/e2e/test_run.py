@@ -29,11 +29,13 @@ CANDIDATES = tuple(
     name
     for name in (
         *("s_learner", "t_learner", "x_learner", "r_learner", "dr_learner", "linear_dml"),
-        *("causal_forest", "class_transformation", "uplift_forest", "ensemble"),
+        *("causal_forest", "uplift_forest", "ensemble"),
     )
     if name not in LEFT_OUT
 )
-LEARNERS = {*BASELINES, *CANDIDATES}
+#: Effects of the leaderboard, whether or not they may become champion.
+EFFECTS = (*CANDIDATES, "class_transformation")
+LEARNERS = {*BASELINES, *EFFECTS}
 STAGES = ("data_engineering", "causal_estimation", "targeting_policy", "reporting")
 ASSUMED = {
     "margin_rate": 0.25,
@@ -203,7 +205,7 @@ def test_every_row_has_the_held_out_scores_of_every_learner(
         trials[key].sort_values(key, ignore_index=True),
         check_dtype=False,
     )
-    effects = {f"cate_usd_{name}" for name in ("zero", "constant", *CANDIDATES)}
+    effects = {f"cate_usd_{name}" for name in ("zero", "constant", *EFFECTS)}
     assert effects | {"score_response", "score_random"} <= set(scores.columns)
     assert np.isfinite(scores.to_numpy(dtype=float)).all()
     assert scores.groupby("household_id")["fold"].nunique().eq(1).all()
@@ -228,7 +230,7 @@ def test_the_leaderboard_holds_every_learner_with_intervals(finished: Finished) 
         assert given[f"{figure}_ci_low"].le(given[figure] + 1e-9).all(), figure
         assert given[f"{figure}_ci_high"].ge(given[figure] - 1e-9).all(), figure
     assert board.loc[["zero", "constant"], "qini"].abs().max() == pytest.approx(0.0, abs=1e-9)
-    assert board.loc[list(CANDIDATES), "calibration_slope"].notna().all()
+    assert board.loc[list(EFFECTS), "calibration_slope"].notna().all()
     assert board["calibration_slope"].isna()[["zero", "constant"]].all()
 
 
@@ -341,6 +343,7 @@ def test_the_parents_figures_are_of_the_learners_that_other_folds_selected(
     champion = parent.data.tags["champion"]
     assert champion in ("constant", *CANDIDATES)
     selection = report(finished, "selection.csv").set_index("learner")
+    assert set(selection.index) == {"constant", *CANDIDATES}
     assert selection.index[selection["is_champion"]].tolist() == [champion]
     won = selection.index[selection["folds_won"] > 0]
     runs = nested(tracked, parent)
@@ -409,7 +412,7 @@ def test_every_learner_has_a_nested_run_with_its_row_of_the_leaderboard(
 def test_every_optuna_trial_has_a_run_below_its_learner(parent: Run, tracked: list[Run]) -> None:
     for name, run in nested(tracked, parent).items():
         below = nested(tracked, run)
-        numbers = range(TRIALS) if name in CANDIDATES[:-1] else range(0)
+        numbers = range(TRIALS) if name in {*EFFECTS} - {"ensemble"} else range(0)
         expected = {f"{name}-fold{fold}-trial{n}" for fold in range(FOLDS) for n in numbers}
         assert set(below) == expected
         for one in below.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from in_memory import COVARIATES, EFFECT_USD, LEARNERS, parameters, run, trial_table, true_effect
@@ -11,6 +13,7 @@ from kedro.runner import SequentialRunner
 from promo_uplift.contracts.errors import CheckError, LearnerError, TrialError
 from promo_uplift.hooks import refuse_unknown_names
 from promo_uplift.pipelines import causal_estimation, data_engineering
+from promo_uplift.pipelines.causal_estimation import nodes
 
 AVERAGE_USD = EFFECT_USD / 2
 PREPARED = data_engineering.create_pipeline().only_nodes("prepare_trial_data")
@@ -63,6 +66,29 @@ def test_the_leaderboard_ranks_effect_models_above_predicted_spend(strong):
     # a perfect ranking has Q(q) = 30 q up to one half: AUUC 30 (1/8 + 1/4)
     assert board["auuc"].max() == pytest.approx(EFFECT_USD * 3 / 8, rel=0.1)
     assert board.loc["constant", "auuc"] == pytest.approx(AVERAGE_USD / 2, rel=0.1)
+
+
+def test_a_learner_that_does_not_compete_is_shown_and_never_chosen(strong):
+    given = {**strong.inputs, **strong.made}
+    oracle = true_effect(strong.inputs["trials"], EFFECT_USD)
+    every_fold = np.repeat(oracle[:, np.newaxis], 3, axis=1)
+    perfect = replace(given["cross_fitted"]["t_learner"], cate=every_fold)
+    given["cross_fitted"] = {**given["cross_fitted"], "t_learner": perfect}
+    names = ("trial_data", "nuisances", "cross_fitted")
+    for candidates in (["t_learner", "dr_learner"], ["dr_learner"]):
+        estimation = given["params:estimation"].model_copy(update={"candidates": candidates})
+        selection, table = nodes.choose_champion(*(given[name] for name in names), estimation)
+        _, board = nodes.rank_learners(
+            *(given[name] for name in names),
+            selection,
+            estimation,
+            given["params:metrics"],
+            given["params:seed"],
+        )
+        assert table["learner"].tolist() == ["constant", *candidates]
+        assert selection.champion == candidates[0]  # the truth itself, wherever it competes
+        assert set(board["learner"]) == set(LEARNERS)
+        assert board.loc[board["is_champion"], "learner"].tolist() == candidates[:1]
 
 
 def test_scores_of_every_row_are_held_out_effects(strong):
