@@ -14,7 +14,6 @@ truth, and how often all simultaneous intervals of many learners do.
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 import os
 import resource
@@ -52,6 +51,7 @@ from promo_uplift.metrics.ranking import ranking_replicates
 DRAWS, LEVEL, COVARIATES = 200, 0.95, 30
 Z = float(norm.ppf(0.5 + LEVEL / 2.0))
 SHARES = (0.1, 0.2, 0.3)
+SIZES = (10_000, 31_623, 100_000, 316_228, 1_000_000)
 
 
 class Table:
@@ -186,25 +186,30 @@ def contest(n: int, repeats: int, loops: int) -> None:
 
 
 def growth(repeats: int) -> None:
-    """Print seconds by size, ours and the limit's, against n log n from the size before."""
-    sizes = (10_000, 100_000, 1_000_000)
-    tables = {n: Table(n) for n in sizes}
-    print("\ntime by rows: factor from the size before, beside that of n log n")
+    """Print best seconds by size, ours and the limit's, and their growth against n log n."""
+    tables = {n: Table(n) for n in SIZES}
+    print("\ntime by rows, best of repeats in turns")
     ways = (
         ("ours, bootstrap", ours_bootstrap),
         ("ours, analytic", ours_analytic),
         ("compiled single pass, 1 thread", lambda table: limit(table, single_pass_1)),
     )
     for name, work in ways:
-        taken: dict[int, list[float]] = {n: [] for n in sizes}
+        taken: dict[int, list[float]] = {n: [] for n in SIZES}
         for _ in range(repeats):
             for n, table in tables.items():
+                work(table)  # else a small table would pay for what the large one left behind
                 taken[n].append(seconds_of(lambda table=table, work=work: work(table)))
         best = {n: min(values) for n, values in taken.items()}
-        print(f"  {name}: " + ", ".join(f"{n:,} rows {best[n]:.4f} s" for n in sizes))
-        for before, after in itertools.pairwise(sizes):
-            expected = after * math.log(after) / (before * math.log(before))
-            print(f"    x {best[after] / best[before]:.1f} (n log n: x {expected:.1f})")
+        print(f"  {name}")
+        for n in SIZES:
+            grown = best[SIZES[-1]] / best[n]
+            expected = SIZES[-1] * math.log(SIZES[-1]) / (n * math.log(n))
+            print(
+                f"    {n:9,} rows {best[n]:.4f} s, {1e6 * best[n] / n:.3f} microseconds a row; "
+                f"from here to the last x {grown:.1f} (n log n: x {expected:.1f})",
+                flush=True,
+            )
 
 
 def peak(kind: str, n: int) -> None:

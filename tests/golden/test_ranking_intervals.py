@@ -10,6 +10,7 @@ from promo_uplift.metrics import (
     calibration_slope,
     fold_rows,
     household_draws,
+    percentile_interval,
     ranking_metrics,
 )
 from promo_uplift.metrics.fold_dependence import QINI_FACTOR
@@ -122,8 +123,8 @@ def coverage():
             for figure, se in errors(scores, ranking, fold, groups).items():
                 off = abs(values[figure][0] - truth[figure])
                 hits["analytic", figure] += off <= 1.96 * se
-                low, high = np.quantile(values[figure][1:], [0.025, 0.975])
-                hits["bootstrap", figure] += low <= truth[figure] <= high
+                interval = percentile_interval(values=values[figure], level=0.95)
+                hits["bootstrap", figure] += interval.ci_low <= truth[figure] <= interval.ci_high
         found[name] = {key: count / SIMULATIONS for key, count in hits.items()}
     return found
 

@@ -266,6 +266,12 @@ def test_an_undefined_replicate_leaves_the_bounds_undefined():
     assert np.isnan(interval.ci_low)
 
 
+def test_bounds_stand_at_the_rank_p_times_one_more_than_the_replicates():
+    values = np.r_[0.0, np.random.default_rng(0).permutation(np.arange(1.0, 200.0))]
+    interval = percentile_interval(values=values, level=0.95)
+    assert (interval.ci_low, interval.ci_high) == pytest.approx((5.0, 195.0))
+
+
 def test_shares_name_their_figure():
     assert [share_label(s) for s in (0.1, 0.3, 0.025)] == [
         "uplift_at_10",

@@ -89,10 +89,11 @@ def household_codes(groups: IntArray) -> tuple[IntArray, int]:
     """
     lowest = int(groups.min())
     if int(groups.max()) - lowest <= DENSE_IDS * len(groups):
-        is_there = np.zeros(int(groups.max()) - lowest + 1, dtype=np.bool_)
-        is_there[groups - lowest] = True
+        place = groups - lowest
+        is_there = np.zeros(int(place.max()) + 1, dtype=np.bool_)
+        is_there[place] = True
         position = np.cumsum(is_there) - 1
-        code, n_households = position[groups - lowest], int(position[-1]) + 1
+        code, n_households = position[place], int(position[-1]) + 1
     else:
         code, households = pd.factorize(groups, sort=True)
         n_households = len(households)

@@ -13,6 +13,7 @@ import numpy as np
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics import kernels
 from promo_uplift.metrics.kernels import CountArray
+from promo_uplift.metrics.order import best_first, tie_starts
 
 
 def share_label(share: float) -> str:
@@ -107,11 +108,9 @@ def rank_rows(*, ranking: FloatArray, weights: Weights) -> RankedRows:
     weights : Weights
         Of the rows.
     """
-    order = np.argsort(-ranking).astype(np.int64, copy=False)
-    ordered = ranking[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True]).astype(np.int64)
+    order, ordered = best_first(ranking)
     ranked = Weights(weights.code[order], weights.counts, weights.total)
-    return RankedRows(order, starts, ranked)
+    return RankedRows(order, tie_starts(ordered), ranked)
 
 
 def _arguments(ranked: RankedRows, scores: FloatArray) -> tuple[np.ndarray, ...]:

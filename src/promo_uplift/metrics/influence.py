@@ -33,7 +33,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from promo_uplift.contracts.results import FloatArray, IntArray
+from promo_uplift.metrics import kernels
 from promo_uplift.metrics.gain import share_label
+from promo_uplift.metrics.order import best_first, tie_starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,25 @@ class Influence:
 def clustered_se(*, sums: FloatArray, n_rows: int) -> float:
     """Return the error of a figure from household sums ``(H,)`` of its rows' influence."""
     n = len(sums)
-    return float(np.sqrt(n / (n - 1) * np.dot(sums, sums))) / n_rows
+    return float(np.sqrt(n / (n - 1) * _dot(sums, sums))) / n_rows
+
+
+def _dot(one: FloatArray, other: FloatArray) -> float:
+    """Inner product without the threads of ``np.dot``, which wait for a core beside other work."""
+    return float((one * other).sum())
 
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
     """One fold's scores, best first, and its blocks of tied rows.
 
-    ``sizes (b,)`` rows of each block, ``start`` and ``end (b,)`` its shares from the top,
-    ``gain (b,)`` its scores over all rows of the fold, ``reached (b,)`` the gain curve at its end.
+    ``starts (b + 1,)`` are the blocks' positions, ``sizes (b,)`` their rows, ``start`` and
+    ``end (b,)`` their shares from the top, ``gain (b,)`` their scores over all rows of the fold,
+    ``reached (b,)`` the gain curve at their ends.
     """
 
     order: IntArray
+    starts: IntArray
     scores: FloatArray
     sizes: IntArray
     start: FloatArray
@@ -83,14 +92,15 @@ class _Ranked:
 
     @classmethod
     def of(cls, *, scores: FloatArray, ranking: FloatArray) -> _Ranked:
-        order = np.argsort(-ranking)
-        ordered, sorted_scores = ranking[order], scores[order]
-        edges = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1], True])
+        order, ordered = best_first(ranking)
+        sorted_scores = scores[order]
+        edges = tie_starts(ordered)
         m = len(order)
         sums = sorted_scores if len(edges) == m + 1 else np.add.reduceat(sorted_scores, edges[:-1])
         shares = edges / m
         return cls(
             order=order,
+            starts=edges,
             scores=sorted_scores,
             sizes=np.diff(edges),
             start=shares[:-1],
@@ -145,8 +155,10 @@ def ranking_influence(
     """
 
     def of_fold(rows: IntArray) -> dict[str, Influence]:
-        ranked = _Ranked.of(scores=scores[rows], ranking=ranking[rows])
-        found = _areas(ranked) | {"autoc": _autoc(ranked)}
+        own = scores[rows]
+        ranked = _Ranked.of(scores=own, ranking=ranking[rows])
+        found = _areas(order=ranked.order, starts=ranked.starts, scores=own)
+        found["autoc"] = _autoc(ranked)
         return found | {share_label(share): _uplift(ranked, share) for share in uplift_shares}
 
     return averaged_over_folds(of_fold=of_fold, fold=fold)
@@ -177,20 +189,16 @@ def averaged_over_folds(
 
 def area_influence(*, scores: FloatArray, ranking: FloatArray) -> dict[str, Influence]:
     """AUUC and Qini of one fold, USD per household; ``(n,)`` scores and any ranking."""
-    return _areas(_Ranked.of(scores=scores, ranking=ranking))
+    order, ordered = best_first(ranking)
+    return _areas(order=order, starts=tie_starts(ordered), scores=scores)
 
 
-def _areas(ranked: _Ranked) -> dict[str, Influence]:
-    rank = 0.5 * (ranked.start + ranked.end)
-    by_rank = float(np.dot(ranked.gain, rank))
-    qini = 0.5 * ranked.total - by_rank
-    above = ranked.reached - 0.5 * ranked.gain
-    own = ranked.rows(0.5 - rank, above - ranked.total + by_rank - qini)
-    rest = np.empty(len(own))
-    rest[ranked.order] = 0.5 * (ranked.scores - ranked.total)
+def _areas(*, order: IntArray, starts: IntArray, scores: FloatArray) -> dict[str, Influence]:
+    terms = np.empty(len(order))
+    qini, total = kernels.area_terms(order, starts, scores[order], terms)
     return {
-        "auuc": Influence(qini + 0.5 * ranked.total, own + rest),
-        "qini": Influence(qini, own),
+        "auuc": Influence(qini + 0.5 * total, terms + 0.5 * (scores - total)),
+        "qini": Influence(qini, terms),
     }
 
 
@@ -201,7 +209,7 @@ def _autoc(ranked: _Ranked) -> Influence:
     log_ratio[inner] = np.log(ranked.end[inner] / ranked.start[inner])
     inside = 1.0 - ranked.start * log_ratio / width
     weight = inside - np.log(ranked.end)
-    mean = float(np.dot(ranked.gain, weight))
+    mean = _dot(ranked.gain, weight)
     per_share = ranked.gain * log_ratio / width  # integral of dQ / q over each block but the first
     below = np.cumsum(per_share[::-1])[::-1] - per_share
     shift = -(below + ranked.gain / width * inside) + 2.0 * ranked.total - mean
@@ -239,6 +247,6 @@ def slope_influence(*, scores: FloatArray, cate: FloatArray, fold: IntArray) -> 
     residual = scores - (np.bincount(code, weights=scores) / size)[code]
     if all(np.ptp(cate[code == number]) == 0.0 for number in range(len(size))):
         return Influence(float("nan"), np.full(len(cate), np.nan))
-    variance = float(np.dot(centred, centred))
-    slope = float(np.dot(centred, residual)) / variance
+    variance = _dot(centred, centred)
+    slope = _dot(centred, residual) / variance
     return Influence(slope, centred * (residual - slope * centred) * (len(cate) / variance))

@@ -146,6 +146,35 @@ def areas(
 
 
 @njit(cache=True, nogil=True)
+def area_terms(
+    order: IntArray, starts: IntArray, scores: FloatArray, terms: FloatArray
+) -> tuple[float, float]:
+    """Qini and the mean score; what each row moves Qini by goes into ``terms (m,)``.
+
+    ``order (m,)`` are the rows, best first, and ``scores (m,)`` theirs; ``terms`` stand as the rows
+    came.
+    """
+    n_rows = len(order)
+    total, by_rank = 0.0, 0.0
+    for block in range(len(starts) - 1):
+        first, end = starts[block], starts[block + 1]
+        gained = scores[first:end].sum() / n_rows
+        total += gained
+        by_rank += gained * (first + end) / (2.0 * n_rows)
+    qini = 0.5 * total - by_rank
+    reached = 0.0
+    for block in range(len(starts) - 1):
+        first, end = starts[block], starts[block + 1]
+        gained = scores[first:end].sum() / n_rows
+        own = 0.5 - (first + end) / (2.0 * n_rows)
+        shift = reached + 0.5 * gained - total + by_rank - qini
+        for place in range(first, end):
+            terms[order[place]] = own * scores[place] + shift
+        reached += gained
+    return qini, total
+
+
+@njit(cache=True, nogil=True)
 def autoc(
     starts: IntArray, code: IntArray, counts: CountArray, scores: FloatArray, total: FloatArray
 ) -> FloatArray:
