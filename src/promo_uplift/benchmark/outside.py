@@ -112,8 +112,8 @@ def outside_paragraph(*, rows: pd.DataFrame, comparison: pd.DataFrame) -> str:
             "The best single peer is chosen with the truth; the champion without it, by a rule "
             "of this benchmark: `constant`, unless the held-out loss shows more. A run and "
             "`promo_uplift.analyse` take the simplest learner within one standard error of the "
-            "lowest loss. Every peer, published figure and definition: "
-            "[Outside sets](outside-sets.md)."
+            "lowest loss of those shown to be better than `constant`. Every peer, published figure "
+            "and definition: [Outside sets](outside-sets.md)."
         )
     if len(skipped):
         reasons = dict(zip(skipped["set"], skipped["note"], strict=True))
