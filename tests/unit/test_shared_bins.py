@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from promo_uplift.contracts.errors import LearnerError
+from promo_uplift.contracts.parameters import LightGBMParameters
 from promo_uplift.contracts.results import NuisanceValues, TrialData
 from promo_uplift.learners.registry import build_learner
 from promo_uplift.nuisance.boosting import BinnedRows
@@ -112,3 +113,23 @@ def test_bins_of_other_rows_are_refused(data, split, wrong):
             rng=np.random.default_rng(2),
             bins=bins,
         )
+
+
+def test_a_restricted_design_is_the_same_rows_with_the_bins_of_all(data):
+    """A model of rows of the part is the model of the same rows of the whole, bit for bit."""
+    whole = data_features(data=data)
+    odd = np.flatnonzero(np.arange(N) % 2)
+    part = whole.restricted(rows=odd)
+    np.testing.assert_array_equal(part.take(rows=np.arange(5)), whole.take(rows=odd[:5]))
+    settings = {
+        "target": data.outcome[odd[:150]],
+        "objective": "regression",
+        "parameters": LightGBMParameters.model_validate(TREES),
+        "seed": 3,
+    }
+    of_part = part.fit(rows=np.arange(150), **settings)
+    of_whole = whole.fit(rows=odd[:150], **settings)
+    everyone = whole.take(rows=np.arange(N))
+    np.testing.assert_array_equal(
+        of_part.predict(features=everyone), of_whole.predict(features=everyone)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,16 @@ class ArmCurves:
         return stacked.reset_index("policy").reset_index(drop=True)
 
 
+class _Shared(TypedDict):
+    """What every part of the arms' cross-fit takes."""
+
+    arms: TableArms
+    features: BinnedFeatures
+    fold: IntArray
+    parameters: AnalysisParameters
+    seed: int
+
+
 def cross_fit_arms(
     *, arms: TableArms, learner: str, parameters: AnalysisParameters, seed: int
 ) -> ArmEffects:
@@ -120,15 +131,18 @@ def cross_fit_arms(
             f"`learner` must be one of the configured {sorted(configured)}; got {learner!r}."
         )
     fold = household_folds(groups=arms.groups, n_folds=parameters.nuisance.n_folds, seed=seed)
-    propensity, n_clipped = _propensities(arms=arms, fold=fold, parameters=parameters, seed=seed)
-    mu = _outcomes(arms=arms, fold=fold, parameters=parameters, seed=seed)
+    shared: _Shared = {
+        "arms": arms,
+        # of all rows: which of them are in an arm would tell a fold's arms
+        "features": BinnedFeatures(covariate_matrix(covariates=arms.covariates)),
+        "fold": fold,
+        "parameters": parameters,
+        "seed": seed,
+    }
+    propensity, n_clipped = _propensities(**shared)
+    mu = _outcomes(**shared)
     cate = np.column_stack(
-        [
-            _arm_cate(
-                arms=arms, code=code, fold=fold, learner=learner, parameters=parameters, seed=seed
-            )
-            for code in range(1, len(arms.names) + 1)
-        ]
+        [_arm_cate(code=code, learner=learner, **shared) for code in range(1, len(arms.names) + 1)]
     )
     return ArmEffects(
         names=arms.names,
@@ -199,7 +213,12 @@ def arm_cost_curves(
 
 
 def _propensities(
-    *, arms: TableArms, fold: IntArray, parameters: AnalysisParameters, seed: int
+    *,
+    arms: TableArms,
+    features: BinnedFeatures,
+    fold: IntArray,
+    parameters: AnalysisParameters,
+    seed: int,
 ) -> tuple[FloatArray, int]:
     if arms.propensity is not None:
         return arms.propensity, 0
@@ -207,7 +226,7 @@ def _propensities(
         name="propensity",
         targets=[(arms.arm == code).astype(np.float64) for code in range(len(arms.names) + 1)],
         rows=[np.ones(len(fold), dtype=np.bool_)] * (len(arms.names) + 1),
-        arms=arms,
+        features=features,
         fold=fold,
         parameters=parameters,
         seed=seed,
@@ -220,14 +239,19 @@ def _propensities(
 
 
 def _outcomes(
-    *, arms: TableArms, fold: IntArray, parameters: AnalysisParameters, seed: int
+    *,
+    arms: TableArms,
+    features: BinnedFeatures,
+    fold: IntArray,
+    parameters: AnalysisParameters,
+    seed: int,
 ) -> FloatArray:
     codes = range(len(arms.names) + 1)
     return _predicted(
         name="mu1",
         targets=[arms.outcome] * len(codes),
         rows=[np.asarray(arms.arm == code) for code in codes],
-        arms=arms,
+        features=features,
         fold=fold,
         parameters=parameters,
         seed=seed,
@@ -239,13 +263,12 @@ def _predicted(
     name: str,
     targets: Sequence[FloatArray],
     rows: Sequence[BoolArray],
-    arms: TableArms,
+    features: BinnedFeatures,
     fold: IntArray,
     parameters: AnalysisParameters,
     seed: int,
 ) -> FloatArray:
     """Predict each target from a model of its informed rows outside the fold, ``(n, A + 1)``."""
-    features = BinnedFeatures(covariate_matrix(covariates=arms.covariates))
     found = np.empty((len(fold), len(targets)))
     for code, (target, informed) in enumerate(zip(targets, rows, strict=True)):
         for held_out in np.unique(fold):
@@ -265,6 +288,7 @@ def _predicted(
 def _arm_cate(
     *,
     arms: TableArms,
+    features: BinnedFeatures,
     code: int,
     fold: IntArray,
     learner: str,
@@ -274,6 +298,7 @@ def _arm_cate(
     """Predict one arm's effect for every row from the two arms' rows outside its fold, ``(n,)``."""
     rows = np.flatnonzero(np.isin(arms.arm, (0, code)))
     known = arms.propensity
+    of_rows = features.restricted(rows=rows)
     data = TrialData(
         covariates=arms.covariates.iloc[rows].reset_index(drop=True),
         treatment=(arms.arm[rows] == code).astype(np.int64),
@@ -291,6 +316,7 @@ def _arm_cate(
         parameters=parameters.nuisance.model_copy(update={"n_trials": 0}),
         seed=seed,
         n_workers=1,
+        features=of_rows,
     )
     effect = np.empty(len(fold))
     for held_out in range(nuisances.n_folds):
@@ -305,6 +331,7 @@ def _arm_cate(
             ),
             choice=parameters.estimation.learners[learner].defaults,
             seed=seed,
+            features=of_rows,
         )
         test = fold == held_out
         effect[test] = fitted.predict_cate(covariates=arms.covariates.loc[test])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -114,23 +115,31 @@ class BinnedFeatures:
         self._parts = parts
         self._binned: dict[int, Any] = {}
         self._knew_missing = np.concatenate([np.isnan(part).any(axis=0) for part in parts])
-
-    def __len__(self) -> int:
-        return len(self._parts[0])
+        self._rows = np.arange(len(parts[0]))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_binned": {}}
 
+    def restricted(self, *, rows: BoolArray | IntArray) -> BinnedFeatures:
+        """Design of the chosen rows only, with the bins of all.
+
+        For rows that were chosen by what a fold must not tell, such as an arm: bins of theirs
+        would tell it.
+        """
+        chosen = copy.copy(self)
+        chosen._rows = self._rows[rows]
+        return chosen
+
     def take(self, *, rows: BoolArray | IntArray) -> FloatArray:
         """Features of the chosen rows, float64 ``(m, p)``."""
-        chosen = [part[rows] for part in self._parts]
+        chosen = [part[self._rows[rows]] for part in self._parts]
         return chosen[0] if len(chosen) == 1 else np.hstack(chosen)
 
     def have(self, *, rows: IntArray, features: FloatArray) -> bool:
         """Whether the chosen rows are the matrix ``(m, p)``, value by value; column by column."""
         columns = [column for part in self._parts for column in part.T]
         return features.shape == (len(rows), len(columns)) and all(
-            np.array_equal(column[rows], other, equal_nan=True)
+            np.array_equal(column[self._rows[rows]], other, equal_nan=True)
             for column, other in zip(columns, features.T, strict=True)
         )
 
@@ -174,7 +183,7 @@ class BinnedFeatures:
         ----------
         Ke et al. (2017), LightGBM, *NeurIPS* 30.
         """
-        part = self._of_all_rows(parameters.max_bin).subset(_positions(rows))
+        part = self._of_all_rows(parameters.max_bin).subset(self._rows[rows])
         # A subset wants a label before it is built, and takes it only once it is.
         part.set_label(target).construct().set_label(target)
         knew_missing = self._knew_missing
@@ -214,7 +223,7 @@ class BinnedRows:
     @classmethod
     def chosen(cls, *, design: BinnedFeatures, rows: BoolArray) -> BinnedRows:
         """Rows ``(n,)`` of a design."""
-        return cls(design=design, rows=_positions(rows))
+        return cls(design=design, rows=np.flatnonzero(rows))
 
     def are(self, *, features: FloatArray) -> bool:
         """Whether these rows are the matrix ``(m, p)``, value by value."""
@@ -224,10 +233,6 @@ class BinnedRows:
         """:meth:`BinnedFeatures.fit` on these rows, or on those ``among`` them, bool ``(m,)``."""
         rows = self.rows if among is None else self.rows[among]
         return self.design.fit(rows=rows, **wanted)
-
-
-def _positions(rows: BoolArray | IntArray) -> IntArray:
-    return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
 
 
 def _add_columns(binned: Any, other: Any) -> None:

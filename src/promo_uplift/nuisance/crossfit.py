@@ -40,7 +40,7 @@ from promo_uplift.nuisance.studies import (
 )
 
 
-def cross_fit_nuisances(
+def cross_fit_nuisances(  # noqa: PLR0913 - one analysis, named in full by its caller
     *,
     data: TrialData,
     fold: IntArray,
@@ -50,6 +50,7 @@ def cross_fit_nuisances(
     storage: str | None = None,
     study_prefix: str = "nuisance",
     progress: bool = False,
+    features: BinnedFeatures | None = None,
 ) -> CrossFittedNuisances:
     """Propensity, outcome and redemption models of every row, none of which saw the row.
 
@@ -76,6 +77,8 @@ def cross_fit_nuisances(
         First part of the studies' names: a digest of data and configuration.
     progress : bool
         Whether to show progress bars on stderr.
+    features : BinnedFeatures, optional
+        Of the same rows, in place of covariates and trial indicators with bins of their own.
 
     Returns
     -------
@@ -97,7 +100,8 @@ def cross_fit_nuisances(
     check_data(data=data)
     check_search_space(name="nuisance_model", parameters=parameters.model)
     boosting_parameters(parameters.model.defaults)
-    features = nuisance_features(data=data, campaigns=np.unique(data.campaign))
+    if features is None:
+        features = nuisance_features(data=data, campaigns=np.unique(data.campaign))
     folds = range(parameters.n_folds)
 
     label = "nuisances: tune" if progress else None
