@@ -17,6 +17,9 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import TrialData
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
+from promo_uplift.nuisance.models import NUISANCES as NUISANCE_SPECS
+from promo_uplift.nuisance.models import fit_nuisance, nuisance_features
+from promo_uplift.nuisance.seeding import derived_seed
 from promo_uplift.tuning import combine_cross_fitted, cross_fit_learner
 
 N_FOLDS = 3
@@ -240,3 +243,65 @@ def test_the_check_itself_can_fail():
         for one, nuisances in ((data, before), (other, after))
     ]
     assert not np.array_equal(*cates)
+
+
+@pytest.mark.parametrize("name", ["t_learner", "x_learner", "dr_learner"])
+@pytest.mark.parametrize("n_folds", [3, 4])
+def test_effects_that_choose_do_not_know_the_outcomes_that_judge_them(name, n_folds):
+    """Wild outcomes in fold m leave its effects in every column alone, with four folds or more.
+
+    Untuned: hyperparameters of column k may see fold m. With three folds the targets of training
+    rows are made by models that saw m, and a learner whose targets hold them knows them.
+    """
+    data, _ = world()
+    fold = data.groups % n_folds
+    untuned = NUISANCES.model_copy(update={"n_trials": 0, "n_folds": n_folds})
+    outcome = data.outcome.copy()
+    outcome[fold == 1] = np.random.default_rng(3).normal(0.0, 1e4, int((fold == 1).sum()))
+    found = []
+    for one in (data, dataclasses.replace(data, outcome=outcome)):
+        nuisances = cross_fit_nuisances(
+            data=one, fold=fold, parameters=untuned, seed=1, n_workers=1
+        )
+        found.append(
+            cross_fit_learner(
+                name=name,
+                data=one,
+                nuisances=nuisances,
+                parameters=LearnerParameters.model_validate({"defaults": TREES}),
+                tuning=TUNING,
+                seed=1,
+                n_workers=1,
+            ).cate[fold == 1]
+        )
+    is_same = np.array_equal(*found)
+    # the T-learner has no targets of others' making
+    assert is_same == (n_folds > 3 or name == "t_learner")
+
+
+def test_pair_outcomes_are_those_of_models_without_the_three_folds():
+    """By hand: the rows of fold 0, for the pair (2, 3), from a model of fold 1 alone."""
+    data, _ = world()
+    fold = data.groups % 4
+    untuned = NUISANCES.model_copy(update={"n_trials": 0, "n_folds": 4})
+    nuisances = cross_fit_nuisances(data=data, fold=fold, parameters=untuned, seed=1, n_workers=2)
+    features = nuisance_features(data=data, campaigns=np.unique(data.campaign))
+    training = nuisances.training(held_out=3, fold=2)
+    for name, found in (("mu0", training.mu0), ("mu1", training.mu1)):
+        spec = NUISANCE_SPECS[name]
+        rows = (fold == 1) & spec.rows(data)
+        model = fit_nuisance(
+            spec=spec,
+            features=features,
+            rows=rows,
+            target=spec.target(data)[rows],
+            choice=TREES,
+            seed=derived_seed(seed=1, purpose=f"nuisance/{name}"),
+        )
+        expected = model.predict(features=features.take(rows=fold == 0))
+        outside = fold[~np.isin(fold, (2, 3))]
+        np.testing.assert_array_equal(found[outside == 0], expected)
+    np.testing.assert_array_equal(
+        nuisances.training(held_out=3, fold=3).mu0, nuisances.mu0[fold != 3, 3]
+    )
+    assert nuisances.pair_outcomes[(2, 3)] is nuisances.pair_outcomes[(3, 2)]

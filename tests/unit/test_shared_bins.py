@@ -45,11 +45,14 @@ def data():
 def split():
     fold = np.arange(N) % 4
     half = np.full(N, 0.5)
+    train = fold != 0
+    values = NuisanceValues(half, 0 * half, half)
     return Split(
         index=(0, 0),
-        train=fold != 0,
-        test=fold == 0,
-        nuisances=NuisanceValues(half, 0 * half, half),
+        train=train,
+        test=~train,
+        training=values.take(train),
+        evaluation=values.take(~train),
     )
 
 
@@ -73,7 +76,7 @@ def test_a_table_of_few_values_has_the_same_bins_among_any_rows(data, split):
         "covariates": rounded.loc[train],
         "treatment": data.treatment[train],
         "outcome": data.outcome[train],
-        "nuisances": split.nuisances.take(train),
+        "nuisances": split.training,
         "groups": data.groups[train],
     }
     all_rows = data_features(data=TrialData(**{**vars_of(data), "covariates": rounded}))
@@ -108,7 +111,7 @@ def test_bins_of_other_rows_are_refused(data, split, wrong):
             covariates=covariates,
             treatment=data.treatment[train],
             outcome=data.outcome[train],
-            nuisances=split.nuisances.take(train),
+            nuisances=split.training,
             groups=data.groups[train],
             rng=np.random.default_rng(2),
             bins=bins,

@@ -181,12 +181,7 @@ def test_the_forest_tunes_with_fewer_trees_and_predicts_with_all(world):
     data, nuisances = world
     result = run(world, "causal_forest", searched)
     assert all(chosen["n_estimators"] == 12 for chosen in result.parameters)
-    split = Split(
-        index=(0, 0),
-        train=nuisances.fold != 0,
-        test=nuisances.fold == 0,
-        nuisances=nuisances.excluding(0),
-    )
+    split = Split.of(nuisances=nuisances, fold=0, held_out=0)
     full = fit_on_split(
         name="causal_forest", data=data, split=split, choice=result.parameters[0], seed=1
     )

@@ -92,7 +92,7 @@ def test_default_effects_are_those_of_a_fit_with_the_defaults(world):  # noqa: F
     assert any(choice != TREES for choice in result.parameters)
     for fold in range(K):
         mine = nuisances.fold == fold
-        split = Split((fold, fold), ~mine, mine, nuisances.excluding(fold))
+        split = Split.of(nuisances=nuisances, fold=fold, held_out=fold)
         learner = fit_on_split(name="t_learner", data=data, split=split, choice=TREES, seed=1)
         np.testing.assert_array_equal(
             learner.predict_cate(covariates=data.covariates.loc[mine]), result.default_cate[mine]
@@ -165,10 +165,9 @@ def test_the_interval_of_a_studys_gain_is_clustered_and_paired(world):  # noqa: 
         if other == fold:
             continue
         test = nuisances.fold == other
-        train = ~np.isin(nuisances.fold, (fold, other))
-        split = Split((fold, other), train, test, nuisances.excluding(fold))
-        residual = (data.outcome - split.nuisances.outcome_mean)[test]
-        weight = (data.treatment - split.nuisances.propensity)[test]
+        split = Split.of(nuisances=nuisances, fold=other, held_out=fold)
+        residual = data.outcome[test] - split.evaluation.outcome_mean
+        weight = data.treatment[test] - split.evaluation.propensity
         terms = [
             (
                 residual

@@ -323,12 +323,7 @@ def _arm_cate(
         fitted = fit_on_split(
             name=learner,
             data=data,
-            split=Split(
-                index=(held_out, held_out),
-                train=nuisances.fold != held_out,
-                test=nuisances.fold == held_out,
-                nuisances=nuisances.excluding(held_out),
-            ),
+            split=Split.of(nuisances=nuisances, held_out=held_out, fold=held_out),
             choice=parameters.estimation.learners[learner].defaults,
             seed=seed,
             features=of_rows,

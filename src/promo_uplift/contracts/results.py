@@ -13,7 +13,8 @@ the hyperparameters, which is why it chooses and never evaluates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -191,6 +192,9 @@ class CrossFittedNuisances:
         was calibrated.
     is_reused : bool
         Whether an earlier run computed them, for the same data, folds, settings and code.
+    pair_outcomes : mapping of (int, int) to float64 (2, rows)
+        By ``(m, k)``, ``mu0`` and ``mu1`` of the rows outside both folds, in their order, from
+        models that saw neither fold nor the row's own; empty with three folds.
     """
 
     fold: IntArray
@@ -206,6 +210,7 @@ class CrossFittedNuisances:
     calibration: pd.DataFrame | None = None
     uncalibrated_held_out: FloatArray | None = None
     is_reused: bool = False
+    pair_outcomes: Mapping[tuple[int, int], FloatArray] = field(default_factory=dict)
 
     @property
     def n_folds(self) -> int:
@@ -215,6 +220,19 @@ class CrossFittedNuisances:
     def excluding(self, fold: int) -> NuisanceValues:
         """Nuisances for the analysis that holds ``fold`` out."""
         return NuisanceValues(self.propensity[:, fold], self.mu0[:, fold], self.mu1[:, fold])
+
+    def training(self, *, held_out: int, fold: int) -> NuisanceValues:
+        """Nuisances of the rows outside both folds, in order: they train what predicts ``fold``.
+
+        Outcomes come from models that did not see ``fold`` either, where there are folds enough;
+        the propensity may have seen who of ``fold`` was treated.
+        """
+        rows = ~np.isin(self.fold, (held_out, fold))
+        values = self.excluding(held_out).take(rows)
+        outcomes = self.pair_outcomes.get((fold, held_out))
+        if outcomes is None:
+            return values
+        return NuisanceValues(values.propensity, outcomes[0], outcomes[1])
 
     def held_out(self) -> NuisanceValues:
         """Nuisances of each row from models that saw the other folds only (the diagonal)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,6 +37,11 @@ from promo_uplift.nuisance.studies import (
     run_studies,
     run_study,
 )
+
+#: A nuisance, the folds that it does not see, and its hyperparameters.
+_Model = tuple[str, tuple[int, ...], tuple[tuple[str, Any], ...]]
+_OUTCOMES = ("mu0", "mu1")
+_FOLDS_LEFT_OUT = 3  # the row's own, the one predicted, and the one on whose behalf
 
 
 def cross_fit_nuisances(  # noqa: PLR0913 - one analysis, named in full by its caller
@@ -138,6 +142,15 @@ def cross_fit_nuisances(  # noqa: PLR0913 - one analysis, named in full by its c
         n_workers=n_workers,
         progress="nuisances: fit" if progress else None,
     )
+    pair_outcomes = predict_pair_outcomes(
+        data=data,
+        features=features,
+        fold=fold,
+        chosen=chosen,
+        seed=seed,
+        n_workers=n_workers,
+        progress="nuisances: pairs of folds" if progress else None,
+    )
     rows = np.arange(len(fold))
     clip = parameters.propensity_clip
     raw = matrices["propensity"]
@@ -168,6 +181,7 @@ def cross_fit_nuisances(  # noqa: PLR0913 - one analysis, named in full by its c
         is_propensity_known=data.known_propensity is not None,
         calibration=choices,
         uncalibrated_held_out=uncalibrated,
+        pair_outcomes=pair_outcomes,
     )
 
 
@@ -306,25 +320,124 @@ def predict_pairs(
     progress : str, optional
         Label of a progress bar.
     """
-    n_folds = int(fold.max()) + 1
-    cells: dict[tuple[str, tuple[int, int], tuple[Any, ...]], list[tuple[int, int]]] = defaultdict(
-        list
+    folds = range(int(fold.max()) + 1)
+    models = {
+        (name, row_fold, column): _model(name, (row_fold, column), choice)
+        for (name, column), choice in chosen.items()
+        for row_fold in folds
+    }
+    predictions = predict_without(
+        data=data,
+        features=features,
+        fold=fold,
+        models=dict.fromkeys(models.values()),
+        seed=seed,
+        n_workers=n_workers,
+        progress=progress,
     )
-    for (name, column), choice in chosen.items():
-        for row_fold in range(n_folds):
-            pair = (min(row_fold, column), max(row_fold, column))
-            cells[(name, pair, tuple(choice.items()))].append((row_fold, column))
-    matrices = {name: np.full((len(fold), n_folds), np.nan) for name, _ in chosen}
+    matrices = {name: np.full((len(fold), len(folds)), np.nan) for name, _ in chosen}
+    for (name, row_fold, column), model in models.items():
+        matrices[name][fold == row_fold, column] = _of_fold(
+            predictions[model], model=model, fold=fold, wanted=row_fold
+        )
+    return matrices
+
+
+def predict_pair_outcomes(
+    *,
+    data: TrialData,
+    features: BinnedFeatures,
+    fold: IntArray,
+    chosen: dict[tuple[str, int], Choice],
+    seed: int,
+    n_workers: int,
+    progress: str | None = None,
+) -> dict[tuple[int, int], FloatArray]:
+    """Outcomes of the rows outside two folds, from models that saw neither of them nor the row's.
+
+    A learner that predicts fold ``m`` for the choice on behalf of fold ``k`` is trained on these:
+    were its targets made with models that saw the outcomes of ``m``, it would know them.
+
+    Parameters
+    ----------
+    data, features, fold, chosen, seed, n_workers, progress
+        As in :func:`predict_pairs`.
+
+    Returns
+    -------
+    dict
+        By ``(m, k)``: float64 ``(2, rows)``, ``mu0`` and ``mu1`` in the rows' order. Pairs that
+        agree in their hyperparameters share one array. Empty with three folds: outside all three
+        there is nobody.
+    """
+    folds = range(int(fold.max()) + 1)
+    if len(folds) <= _FOLDS_LEFT_OUT:
+        return {}
+    models = {
+        (name, row_fold, one, column): _model(name, (row_fold, one, column), chosen[(name, column)])
+        for name in _OUTCOMES
+        for column in folds
+        for one in folds
+        if one != column
+        for row_fold in folds
+        if row_fold not in (one, column)
+    }
+    predictions = predict_without(
+        data=data,
+        features=features,
+        fold=fold,
+        models=dict.fromkeys(models.values()),
+        seed=seed,
+        n_workers=n_workers,
+        progress=progress,
+    )
+    found: dict[tuple[int, int], FloatArray] = {}
+    known: dict[tuple[_Model, ...], FloatArray] = {}
+    for one, column in ((one, column) for column in folds for one in folds if one != column):
+        outside = ~np.isin(fold, (one, column))
+        rest = [row_fold for row_fold in folds if row_fold not in (one, column)]
+        used = tuple(
+            models[(name, row_fold, one, column)] for name in _OUTCOMES for row_fold in rest
+        )
+        if used not in known:
+            outcomes = np.full((len(_OUTCOMES), len(fold)), np.nan)
+            for place, name in enumerate(_OUTCOMES):
+                for row_fold in rest:
+                    model = models[(name, row_fold, one, column)]
+                    outcomes[place, fold == row_fold] = _of_fold(
+                        predictions[model], model=model, fold=fold, wanted=row_fold
+                    )
+            known[used] = outcomes[:, outside]
+        found[(one, column)] = known[used]
+    return found
+
+
+def predict_without(
+    *,
+    data: TrialData,
+    features: BinnedFeatures,
+    fold: IntArray,
+    models: Iterable[_Model],
+    seed: int,
+    n_workers: int,
+    progress: str | None = None,
+) -> dict[_Model, FloatArray]:
+    """Fit each model without its folds, and predict the rows of those folds, in their order."""
+    wanted = list(models)
+    names = {name for name, _, _ in wanted}
     # a worker takes models of every nuisance: it builds the bins once
-    shares = [list(cells)[worker::n_workers] for worker in range(n_workers)]
+    shares = [wanted[worker::n_workers] for worker in range(n_workers)]
     predictions = run_in_order(
-        work=_fit_without_pairs,
+        work=_fit_without,
         arguments=[
             {
                 "features": features,
-                "targets": _targets(data=data, names=matrices),
+                "targets": {
+                    name: (NUISANCES[name].target(data), NUISANCES[name].rows(data))
+                    for name in names
+                },
                 "fold": fold,
-                "models": [(name, pair, dict(choice)) for name, pair, choice in share],
+                "models": share,
                 "seed": seed,
             }
             for share in shares
@@ -332,15 +445,11 @@ def predict_pairs(
         n_workers=n_workers,
         progress=progress,
     )
-    for share, of_share in zip(shares, predictions, strict=True):
-        for key, predicted in zip(share, of_share, strict=True):
-            name, pair, _ = key
-            of_all_rows = np.full(len(fold), np.nan)
-            of_all_rows[np.isin(fold, pair)] = predicted
-            for row_fold, column in cells[key]:
-                rows = fold == row_fold
-                matrices[name][rows, column] = of_all_rows[rows]
-    return matrices
+    return {
+        model: predicted
+        for share, of_share in zip(shares, predictions, strict=True)
+        for model, predicted in zip(share, of_share, strict=True)
+    }
 
 
 def held_out_predictions(
@@ -353,45 +462,46 @@ def held_out_predictions(
     seed: int,
 ) -> FloatArray:
     """Predictions ``(n,)`` of one nuisance, of each row by a model of the other folds."""
-    folds = range(int(fold.max()) + 1)
-    of_folds = _fit_without_pairs(
-        features=features,
-        targets=_targets(data=data, names=[name]),
-        fold=fold,
-        models=[(name, (one, one), choice) for one in folds],
-        seed=seed,
+    models = [_model(name, (one,), choice) for one in range(int(fold.max()) + 1)]
+    predictions = predict_without(
+        data=data, features=features, fold=fold, models=models, seed=seed, n_workers=1
     )
     predicted = np.full(len(fold), np.nan)
-    for one, of_fold in zip(folds, of_folds, strict=True):
-        predicted[fold == one] = of_fold
+    for one, model in enumerate(models):
+        predicted[fold == one] = predictions[model]
     return predicted
 
 
-def _targets(*, data: TrialData, names: Iterable[str]) -> dict[str, tuple[FloatArray, BoolArray]]:
-    """Target and informed rows of each nuisance: what travels to a worker beside the features."""
-    return {name: (NUISANCES[name].target(data), NUISANCES[name].rows(data)) for name in names}
+def _model(name: str, folds: tuple[int, ...], choice: Choice) -> _Model:
+    return name, tuple(sorted(set(folds))), tuple(choice.items())
 
 
-def _fit_without_pairs(
+def _of_fold(predicted: FloatArray, *, model: _Model, fold: IntArray, wanted: int) -> FloatArray:
+    """Predictions of one of the folds that a model did not see."""
+    _, unseen, _ = model
+    found: FloatArray = predicted[fold[np.isin(fold, unseen)] == wanted]
+    return found
+
+
+def _fit_without(
     *,
     features: BinnedFeatures,
     targets: dict[str, tuple[FloatArray, BoolArray]],
     fold: IntArray,
-    models: list[tuple[str, tuple[int, int], Choice]],
+    models: list[_Model],
     seed: int,
 ) -> list[FloatArray]:
-    """Fit each named nuisance without its pair of folds, and predict the pair's rows."""
     predicted = []
-    for name, pair, choice in models:
+    for name, unseen, choice in models:
         target, informed = targets[name]
-        excluded = np.isin(fold, pair)
+        excluded = np.isin(fold, unseen)
         train = ~excluded & informed
         model = fit_nuisance(
             spec=NUISANCES[name],
             features=features,
             rows=train,
             target=target[train],
-            choice=choice,
+            choice=dict(choice),
             seed=derived_seed(seed=seed, purpose=f"nuisance/{name}"),
         )
         predicted.append(model.predict(features=features.take(rows=excluded)))

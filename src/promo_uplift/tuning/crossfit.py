@@ -192,7 +192,7 @@ def fit_held_out(
     seed : int
         As for :func:`cross_fit_learner`.
     """
-    split = _split(nuisances=nuisances, held_out=fold, fold=fold)
+    split = Split.of(nuisances=nuisances, held_out=fold, fold=fold)
     return fit_on_split(name=name, data=data, split=split, choice=choice, seed=seed)
 
 
@@ -212,7 +212,7 @@ def _default_cate(
     predictions = _fit_and_predict(
         name=name,
         data=data,
-        splits=[_split(nuisances=nuisances, held_out=fold, fold=fold) for fold in changed],
+        splits=[Split.of(nuisances=nuisances, held_out=fold, fold=fold) for fold in changed],
         choices=[defaults] * len(changed),
         seed=seed,
         n_workers=n_workers,
@@ -247,19 +247,9 @@ def _studies_table(
     return pd.DataFrame(rows)
 
 
-def _split(*, nuisances: CrossFittedNuisances, held_out: int, fold: int) -> Split:
-    """Rows outside both folds train; rows of ``fold`` are predicted; nuisances of ``held_out``."""
-    return Split(
-        index=(held_out, fold),
-        train=~np.isin(nuisances.fold, (held_out, fold)),
-        test=nuisances.fold == fold,
-        nuisances=nuisances.excluding(held_out),
-    )
-
-
 def _inner_splits(*, nuisances: CrossFittedNuisances, held_out: int) -> list[Split]:
     return [
-        _split(nuisances=nuisances, held_out=held_out, fold=fold)
+        Split.of(nuisances=nuisances, held_out=held_out, fold=fold)
         for fold in range(nuisances.n_folds)
         if fold != held_out
     ]
@@ -281,7 +271,7 @@ def _predict_pairs(
         name=name,
         data=data,
         splits=[
-            _split(nuisances=nuisances, held_out=held_out, fold=fold) for fold, held_out in pairs
+            Split.of(nuisances=nuisances, held_out=held_out, fold=fold) for fold, held_out in pairs
         ],
         choices=[chosen[held_out] for _, held_out in pairs],
         seed=seed,

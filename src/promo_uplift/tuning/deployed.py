@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from promo_uplift.contracts.learner import Learner
@@ -238,15 +237,7 @@ def _tuned_on_all_folds(  # noqa: PLR0913 - what its callers are given
 ) -> StudyResult:
     check_configured_learner(name=name, parameters=parameters)
     start = fitted_to_space(name=name, parameters=parameters, given=warm_start)
-    splits = [
-        Split(
-            index=(ALL_FOLDS, fold),
-            train=np.asarray(nuisances.fold != fold),
-            test=np.asarray(nuisances.fold == fold),
-            nuisances=nuisances.excluding(fold),
-        )
-        for fold in range(nuisances.n_folds)
-    ]
+    splits = [Split.of(nuisances=nuisances, fold=fold) for fold in range(nuisances.n_folds)]
     return search_learner(
         name=name,
         data=data,

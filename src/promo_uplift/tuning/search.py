@@ -13,6 +13,7 @@ from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
 from promo_uplift.contracts.results import (
     BoolArray,
+    CrossFittedNuisances,
     FloatArray,
     Interval,
     NuisanceValues,
@@ -25,6 +26,7 @@ from promo_uplift.nuisance.boosting import BinnedFeatures, BinnedRows
 from promo_uplift.nuisance.covariates import covariate_matrix
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
 from promo_uplift.nuisance.studies import (
+    ALL_FOLDS,
     Choice,
     StudyPlan,
     StudyResult,
@@ -45,14 +47,35 @@ class Split:
         Held-out fold of the analysis, and fold that this split evaluates: seeds the fit.
     train, test : bool (n,)
         Rows fitted on, rows predicted.
-    nuisances : NuisanceValues
-        Of all ``n`` rows.
+    training : NuisanceValues
+        Of the rows fitted on, in their order.
+    evaluation : NuisanceValues
+        Of the rows predicted, in their order.
     """
 
     index: tuple[int, int]
     train: BoolArray
     test: BoolArray
-    nuisances: NuisanceValues
+    training: NuisanceValues
+    evaluation: NuisanceValues
+
+    @classmethod
+    def of(
+        cls, *, nuisances: CrossFittedNuisances, fold: int, held_out: int | None = None
+    ) -> Split:
+        """Predict ``fold`` by the rows outside it and ``held_out``, which looks at neither.
+
+        Without ``held_out`` every fold takes part.
+        """
+        column = fold if held_out is None else held_out
+        test = np.asarray(nuisances.fold == fold)
+        return cls(
+            index=(ALL_FOLDS if held_out is None else held_out, fold),
+            train=~np.isin(nuisances.fold, (column, fold)),
+            test=test,
+            training=nuisances.training(held_out=column, fold=fold),
+            evaluation=nuisances.excluding(column).take(test),
+        )
 
 
 def check_configured_learner(*, name: str, parameters: LearnerParameters) -> None:
@@ -137,7 +160,7 @@ def fit_on_split(
         covariates=data.covariates.loc[train],
         treatment=data.treatment[train],
         outcome=data.outcome[train],
-        nuisances=split.nuisances.take(train),
+        nuisances=split.training,
         groups=data.groups[train],
         rng=derived_rng(
             seed=seed, purpose=f"fit/{name}", index=(split.index[0] + 1, split.index[1] + 1)
@@ -183,7 +206,7 @@ def search_learner(
                 cate=learner.predict_cate(covariates=data.covariates.loc[test]),
                 treatment=data.treatment[test],
                 outcome=data.outcome[test],
-                nuisances=split.nuisances.take(test),
+                nuisances=split.evaluation,
             )
         return known[key]
 
