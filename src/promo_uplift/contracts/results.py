@@ -7,8 +7,9 @@ fold ``k`` is held out, and is safe there: the value of a row in fold ``m`` come
 were fitted on neither fold ``m`` nor fold ``k``. So the off-diagonal part of column ``k`` trains,
 tunes and chooses for fold ``k`` without a look at it, and the diagonal part (``m == k``) evaluates.
 Nothing in column ``k`` depends on treatments or outcomes of fold ``k``; an off-diagonal effect of a
-row in fold ``m`` does depend on fold ``m`` through the nuisances of its training rows and through
-the hyperparameters, which is why it chooses and never evaluates.
+row in fold ``m`` does depend on fold ``m`` through the hyperparameters and the propensities of its
+training rows (with three folds, through all their nuisances), which is why it chooses and never
+evaluates.
 """
 
 from __future__ import annotations

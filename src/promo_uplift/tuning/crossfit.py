@@ -51,9 +51,9 @@ def cross_fit_learner(  # noqa: PLR0913 - one analysis, named in full by its cal
     from a fit on the rows outside both folds. Column ``k`` is a function of the rows outside fold
     ``k`` and of the covariates it predicts for, hyperparameters included.
 
-    Off the diagonal, rows of fold ``m`` took part in the nuisances of the training rows and in
-    the choice of the hyperparameters (not in the fit itself), as in every nested search. Those
-    entries tune and choose; only the diagonal evaluates.
+    Off the diagonal, rows of fold ``m`` took part in the propensities of the training rows and in
+    the choice of the hyperparameters, as in every nested search; in their outcome models only with
+    three folds. Those entries tune and choose; only the diagonal evaluates.
 
     Parameters
     ----------
