@@ -35,7 +35,7 @@ from promo_uplift.explanation import (
 )
 from promo_uplift.learners import build_learner
 from promo_uplift.learners.contrast import treatment_contrast
-from promo_uplift.nuisance.boosting import fit_boosted_trees
+from promo_uplift.nuisance.boosting import BinnedFeatures
 from promo_uplift.tuning import cross_fit_learner
 
 SIZE = {
@@ -232,8 +232,9 @@ def test_an_interaction_with_the_treatment_is_the_covariates_in_full():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(800, 2))
     t = rng.binomial(1, 0.5, 800).astype(float)
-    model = fit_boosted_trees(
-        features=np.column_stack([x, t]),
+    model = BinnedFeatures(x).fit(
+        rows=np.arange(len(x)),
+        last=t,
         target=t * (x[:, 0] > 0.0),
         objective="regression",
         parameters=LightGBMParameters(**SIZE | {"n_estimators": 100}),
@@ -435,8 +436,8 @@ def noise_rules(seed):
     cate = np.empty((size, folds))
     for column, row_fold in itertools.product(range(folds), range(folds)):
         train = ~np.isin(fold, (column, row_fold))
-        model = fit_boosted_trees(
-            features=x.to_numpy()[train],
+        model = BinnedFeatures(x.to_numpy()[train]).fit(
+            rows=np.arange(int(train.sum())),
             target=scores[train],
             objective="regression",
             parameters=LightGBMParameters(**SIZE | {"n_estimators": 20}),

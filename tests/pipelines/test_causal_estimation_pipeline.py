@@ -201,8 +201,8 @@ def test_every_learner_of_effects_is_tested_for_heterogeneity(strong, nothing):
         gates = made["gates"].set_index(["learner", "group"])
         apart = gates.xs("most minus least", level="group")
         assert (apart["ci_low"] > 0).all() == differs
-        if differs:  # where nobody differs, one of twenty such readings is "contradicted" by chance
-            assert (apart["reading"] != "contradicted").all()
+        # where nobody differs, one of twenty such readings is "contradicted" by chance
+        assert (apart["reading"] == "contradicted").sum() <= (0 if differs else 1)
         assert len(gates) == 2 * (5 + 1)
 
 

@@ -94,7 +94,7 @@ def test_clearance_is_the_error_of_the_paired_difference_to_the_simplest(clearan
 
 
 def test_with_ten_learners_that_know_nothing_the_clearance_is_rarely_passed():
-    """Each is 0.13 % likely to pass three errors by chance: 1 % of data sets, 5 of 200 at most.
+    """Each is 0.13 % likely to pass three errors by chance: some 3 of 200 data sets, 6 in few runs.
 
     At one error, half of them and more choose a learner that found noise.
     """

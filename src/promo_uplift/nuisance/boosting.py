@@ -78,26 +78,6 @@ class BoostedTrees:
         return np.where(unknown, 0.0, features)
 
 
-def fit_boosted_trees(
-    *,
-    features: FloatArray,
-    target: FloatArray,
-    objective: Objective,
-    parameters: LightGBMParameters,
-    seed: int,
-    weight: FloatArray | None = None,
-) -> BoostedTrees:
-    """Fit gradient-boosted trees on all rows of a matrix; see :meth:`BinnedFeatures.fit`."""
-    return BinnedFeatures(features).fit(
-        rows=np.ones(len(features), dtype=np.bool_),
-        target=target,
-        objective=objective,
-        parameters=parameters,
-        seed=seed,
-        weight=weight,
-    )
-
-
 class BinnedFeatures:
     """Features of rows, whose histogram bins are built once, for models of any of the rows.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -133,24 +135,18 @@ def cross_fit_nuisances(  # noqa: PLR0913 - one analysis, named in full by its c
         progress=label if parameters.n_trials > 0 else None,
     )
     chosen = {key: study.parameters for key, study in zip(keys, studies, strict=True)}
-    matrices = predict_pairs(
+    pairs, triples = _pair_models(chosen), _triple_models(chosen)
+    predictions = predict_without(
         data=data,
         features=features,
         fold=fold,
-        chosen=chosen,
+        models=[*pairs.values(), *triples.values()],
         seed=seed,
         n_workers=n_workers,
         progress="nuisances: fit" if progress else None,
     )
-    pair_outcomes = predict_pair_outcomes(
-        data=data,
-        features=features,
-        fold=fold,
-        chosen=chosen,
-        seed=seed,
-        n_workers=n_workers,
-        progress="nuisances: pairs of folds" if progress else None,
-    )
+    matrices = _matrices(predictions, models=pairs, fold=fold)
+    pair_outcomes = _pair_outcomes(predictions, models=triples, fold=fold)
     rows = np.arange(len(fold))
     clip = parameters.propensity_clip
     raw = matrices["propensity"]
@@ -305,7 +301,6 @@ def predict_pairs(
     chosen: dict[tuple[str, int], Choice],
     seed: int,
     n_workers: int,
-    progress: str | None = None,
 ) -> dict[str, FloatArray]:
     """Cross-fitted predictions ``(n, K)`` of every chosen nuisance; (m, k) and (k, m) share models.
 
@@ -317,99 +312,17 @@ def predict_pairs(
         Of :func:`promo_uplift.nuisance.models.nuisance_features`.
     chosen : dict
         Hyperparameters of each nuisance and held-out fold.
-    progress : str, optional
-        Label of a progress bar.
     """
-    folds = range(int(fold.max()) + 1)
-    models = {
-        (name, row_fold, column): _model(name, (row_fold, column), choice)
-        for (name, column), choice in chosen.items()
-        for row_fold in folds
-    }
+    models = _pair_models(chosen)
     predictions = predict_without(
         data=data,
         features=features,
         fold=fold,
-        models=dict.fromkeys(models.values()),
+        models=models.values(),
         seed=seed,
         n_workers=n_workers,
-        progress=progress,
     )
-    matrices = {name: np.full((len(fold), len(folds)), np.nan) for name, _ in chosen}
-    for (name, row_fold, column), model in models.items():
-        matrices[name][fold == row_fold, column] = _of_fold(
-            predictions[model], model=model, fold=fold, wanted=row_fold
-        )
-    return matrices
-
-
-def predict_pair_outcomes(
-    *,
-    data: TrialData,
-    features: BinnedFeatures,
-    fold: IntArray,
-    chosen: dict[tuple[str, int], Choice],
-    seed: int,
-    n_workers: int,
-    progress: str | None = None,
-) -> dict[tuple[int, int], FloatArray]:
-    """Outcomes of the rows outside two folds, from models that saw neither of them nor the row's.
-
-    A learner that predicts fold ``m`` for the choice on behalf of fold ``k`` is trained on these:
-    were its targets made with models that saw the outcomes of ``m``, it would know them.
-
-    Parameters
-    ----------
-    data, features, fold, chosen, seed, n_workers, progress
-        As in :func:`predict_pairs`.
-
-    Returns
-    -------
-    dict
-        By ``(m, k)``: float64 ``(2, rows)``, ``mu0`` and ``mu1`` in the rows' order. Pairs that
-        agree in their hyperparameters share one array. Empty with three folds: outside all three
-        there is nobody.
-    """
-    folds = range(int(fold.max()) + 1)
-    if len(folds) <= _FOLDS_LEFT_OUT:
-        return {}
-    models = {
-        (name, row_fold, one, column): _model(name, (row_fold, one, column), chosen[(name, column)])
-        for name in _OUTCOMES
-        for column in folds
-        for one in folds
-        if one != column
-        for row_fold in folds
-        if row_fold not in (one, column)
-    }
-    predictions = predict_without(
-        data=data,
-        features=features,
-        fold=fold,
-        models=dict.fromkeys(models.values()),
-        seed=seed,
-        n_workers=n_workers,
-        progress=progress,
-    )
-    found: dict[tuple[int, int], FloatArray] = {}
-    known: dict[tuple[_Model, ...], FloatArray] = {}
-    for one, column in ((one, column) for column in folds for one in folds if one != column):
-        outside = ~np.isin(fold, (one, column))
-        rest = [row_fold for row_fold in folds if row_fold not in (one, column)]
-        used = tuple(
-            models[(name, row_fold, one, column)] for name in _OUTCOMES for row_fold in rest
-        )
-        if used not in known:
-            outcomes = np.full((len(_OUTCOMES), len(fold)), np.nan)
-            for place, name in enumerate(_OUTCOMES):
-                for row_fold in rest:
-                    model = models[(name, row_fold, one, column)]
-                    outcomes[place, fold == row_fold] = _of_fold(
-                        predictions[model], model=model, fold=fold, wanted=row_fold
-                    )
-            known[used] = outcomes[:, outside]
-        found[(one, column)] = known[used]
-    return found
+    return _matrices(predictions, models=models, fold=fold)
 
 
 def predict_without(
@@ -422,8 +335,21 @@ def predict_without(
     n_workers: int,
     progress: str | None = None,
 ) -> dict[_Model, FloatArray]:
-    """Fit each model without its folds, and predict the rows of those folds, in their order."""
-    wanted = list(models)
+    """Fit each model without its folds, and predict the rows of those folds, in their order.
+
+    Parameters
+    ----------
+    data, features, fold, seed, n_workers, progress
+        As in :func:`cross_fit_nuisances`.
+    models : iterable
+        What to fit; equal models are fitted once.
+
+    Returns
+    -------
+    dict
+        By model, float64 ``(rows of its folds,)``.
+    """
+    wanted = list(dict.fromkeys(models))
     names = {name for name, _, _ in wanted}
     # a worker takes models of every nuisance: it builds the bins once
     shares = [wanted[worker::n_workers] for worker in range(n_workers)]
@@ -470,6 +396,79 @@ def held_out_predictions(
     for one, model in enumerate(models):
         predicted[fold == one] = predictions[model]
     return predicted
+
+
+def _pair_models(chosen: dict[tuple[str, int], Choice]) -> dict[tuple[str, int, int], _Model]:
+    """By nuisance, row's fold and column, the model that saw neither of the two folds."""
+    folds = sorted({column for _, column in chosen})
+    return {
+        (name, row_fold, column): _model(name, (row_fold, column), choice)
+        for (name, column), choice in chosen.items()
+        for row_fold in folds
+    }
+
+
+def _matrices(
+    predictions: dict[_Model, FloatArray],
+    *,
+    models: dict[tuple[str, int, int], _Model],
+    fold: IntArray,
+) -> dict[str, FloatArray]:
+    """By nuisance, predictions ``(n, K)``."""
+    n_folds = int(fold.max()) + 1
+    matrices = {name: np.full((len(fold), n_folds), np.nan) for name, _, _ in models}
+    for (name, row_fold, column), model in models.items():
+        matrices[name][fold == row_fold, column] = _of_fold(
+            predictions[model], model=model, fold=fold, wanted=row_fold
+        )
+    return matrices
+
+
+def _triple_models(
+    chosen: dict[tuple[str, int], Choice],
+) -> dict[tuple[str, int, int, int], _Model]:
+    """By outcome, row's fold, fold ``m`` and column ``k``, the model that saw none of the three.
+
+    A learner that predicts fold ``m`` for the choice on behalf of fold ``k`` is trained on these:
+    were its targets made with models that saw the outcomes of ``m``, it would know them. With
+    three folds there is nobody outside all three, and no model.
+    """
+    folds = sorted({column for _, column in chosen})
+    if len(folds) <= _FOLDS_LEFT_OUT:
+        return {}
+    return {
+        (name, row_fold, one, column): _model(name, (row_fold, one, column), chosen[(name, column)])
+        for name in _OUTCOMES
+        for row_fold, one, column in permutations(folds, _FOLDS_LEFT_OUT)
+    }
+
+
+def _pair_outcomes(
+    predictions: dict[_Model, FloatArray],
+    *,
+    models: dict[tuple[str, int, int, int], _Model],
+    fold: IntArray,
+) -> dict[tuple[int, int], FloatArray]:
+    """By ``(m, k)``, ``mu0`` and ``mu1`` ``(2, rows)`` of the rows outside both, in their order.
+
+    Pairs that agree in their hyperparameters share one array.
+    """
+    cells: dict[tuple[int, int], dict[tuple[str, int], _Model]] = defaultdict(dict)
+    for (name, row_fold, one, column), model in models.items():
+        cells[(one, column)][(name, row_fold)] = model
+    found: dict[tuple[int, int], FloatArray] = {}
+    known: dict[tuple[_Model, ...], FloatArray] = {}
+    for pair, of_pair in cells.items():
+        used = tuple(of_pair.values())
+        if used not in known:
+            outcomes = np.full((len(_OUTCOMES), len(fold)), np.nan)
+            for (name, row_fold), model in of_pair.items():
+                outcomes[_OUTCOMES.index(name), fold == row_fold] = _of_fold(
+                    predictions[model], model=model, fold=fold, wanted=row_fold
+                )
+            known[used] = outcomes[:, ~np.isin(fold, pair)]
+        found[pair] = known[used]
+    return found
 
 
 def _model(name: str, folds: tuple[int, ...], choice: Choice) -> _Model:
