@@ -33,8 +33,8 @@ ESTIMATE_COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    r"""An average effect of a campaign with its error, in the outcome's unit.
+class Label:
+    """What an estimate is of.
 
     Attributes
     ----------
@@ -48,6 +48,23 @@ class Estimate:
         Campaign id as text, or ``pooled``.
     outcome : str
         Name of the outcome.
+    """
+
+    lens: str
+    estimator: str
+    estimand: str
+    campaign: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    r"""An average effect of a campaign with its error, in the outcome's unit.
+
+    Attributes
+    ----------
+    label : Label
+        What it is an estimate of.
     value, se : float
         Estimate and its standard error, clustered by household; NaN where there is none.
     ci_low, ci_high, p_value : float
@@ -62,11 +79,7 @@ class Estimate:
         estimators on the same households rest on. None where the estimator offers none.
     """
 
-    lens: str
-    estimator: str
-    estimand: str
-    campaign: str
-    outcome: str
+    label: Label
     value: float
     se: float
     ci_low: float
@@ -92,11 +105,7 @@ class Estimate:
     def normal(
         cls,
         *,
-        lens: str,
-        estimator: str,
-        estimand: str,
-        campaign: str,
-        outcome: str,
+        label: Label,
         value: float,
         se: float,
         level: float,
@@ -112,18 +121,13 @@ class Estimate:
         """
         if not (np.isfinite(value) and np.isfinite(se) and se >= 0.0):
             raise MetricError(
-                f"`value` and `se` of {estimator} must be finite, and `se` not negative; found "
-                f"{value} and {se} for campaign {campaign}, outcome {outcome}. Report the estimator "
-                "as invalid with a reason instead."
+                f"`value` and `se` must be finite, and `se` not negative; found {value} and {se} "
+                f"for {label}. Report the estimator as invalid with a reason instead."
             )
         half = float(norm.ppf(0.5 + level / 2.0)) * se
         p_value = float(2.0 * norm.sf(abs(value) / se)) if se > 0.0 else float(value == 0.0)
         return cls(
-            lens,
-            estimator,
-            estimand,
-            campaign,
-            outcome,
+            label,
             float(value),
             float(se),
             float(value - half),
@@ -136,32 +140,22 @@ class Estimate:
 
     @classmethod
     def none(
-        cls,
-        *,
-        lens: str,
-        estimator: str,
-        estimand: str,
-        campaign: str,
-        outcome: str,
-        reason: str,
-        counts: tuple[int, int, int] = (0, 0, 0),
+        cls, *, label: Label, reason: str, counts: tuple[int, int, int] = (0, 0, 0)
     ) -> Estimate:
         """Return an estimate without a figure, and why."""
         nan = float("nan")
-        return cls(
-            lens, estimator, estimand, campaign, outcome, nan, nan, nan, nan, nan, *counts, reason
-        )
+        return cls(label, nan, nan, nan, nan, nan, *counts, reason)
 
 
 def estimates_table(estimates: Sequence[Estimate]) -> pd.DataFrame:
     """One row per estimate, columns ``ESTIMATE_COLUMNS``, in the given order."""
     rows = [
         {
-            "lens": one.lens,
-            "estimator": one.estimator,
-            "estimand": one.estimand,
-            "campaign": one.campaign,
-            "outcome": one.outcome,
+            "lens": one.label.lens,
+            "estimator": one.label.estimator,
+            "estimand": one.label.estimand,
+            "campaign": one.label.campaign,
+            "outcome": one.label.outcome,
             "estimate": one.value,
             "se": one.se,
             "ci_low": one.ci_low,
