@@ -20,6 +20,7 @@ from omegaconf.resolvers import oc
 from promo_uplift import analysis
 from promo_uplift.analysis import Analysis, AnalysisParameters, ArmCurves, in_outcome_unit
 from promo_uplift.checks import Verdict, checks_table, verdict_text
+from promo_uplift.contracts.configuration import configuration_folder
 from promo_uplift.contracts.errors import ConfigurationError
 from promo_uplift.contracts.parameters import Scalar, TableParameters
 from promo_uplift.contracts.results import FloatArray
@@ -586,13 +587,6 @@ def table_parameters(
         if name in candidates or name in analysis.BASELINES or "class" in learner
     }
     return AnalysisParameters.model_validate(chosen), values["table"]
-
-
-def configuration_folder() -> Path:
-    """Folder of ``conf``: inside the installed package, or beside the sources."""
-    here = Path(__file__).resolve().parent
-    inside = here / "conf"
-    return inside if inside.is_dir() else here.parents[1] / "conf"
 
 
 def _money(

@@ -7,8 +7,8 @@ import pandas as pd
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from promo_uplift.checks.report import default_check_parameters
 from promo_uplift.contracts.parameters import (
-    CheckParameters,
     EstimationParameters,
     ExplanationParameters,
     MetricParameters,
@@ -97,26 +97,7 @@ def parameters(**changed):
             grid_points=41,
             support_quantile=0.0,
         ),
-        "checks": CheckParameters(
-            overlap_low=0.1,
-            overlap_high=0.9,
-            min_overlap_share=0.8,
-            max_propensity_auc=0.9,
-            refuse_overlap_share=0.2,
-            max_clipped_share=0.05,
-            refuse_clipped_share=0.1,
-            power=0.8,
-            on_fail={
-                "PU-WINDOW": "refuse",
-                "PU-LOTTERY": "refuse",
-                "PU-OVERLAP": "bounds_only",
-                "PU-SEPARATION": "bounds_only",
-                "PU-CLIPPED": "bounds_only",
-                "PU-PLACEBO": "experiment_needed",
-                "PU-RANKING": "experiment_needed",
-                "PU-POLICY": "experiment_needed",
-            },
-        ),
+        "checks": default_check_parameters(),
         "wording": WordingParameters(
             unit="USD",
             decimals=2,

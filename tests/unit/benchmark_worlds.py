@@ -10,6 +10,7 @@ from promo_uplift.benchmark.worlds import (
     SpendWorld,
 )
 from promo_uplift.checks import CHECKS
+from promo_uplift.checks.report import default_check_parameters
 from promo_uplift.contracts.parameters import AnalysisParameters
 
 
@@ -133,14 +134,7 @@ def analysis_parameters(*, learners=None):
                 "support_quantile": 0.0,
             },
             "checks": {
-                "overlap_low": 0.1,
-                "overlap_high": 0.9,
-                "min_overlap_share": 0.8,
-                "max_propensity_auc": 0.9,
-                "refuse_overlap_share": 0.2,
-                "max_clipped_share": 0.05,
-                "refuse_clipped_share": 0.1,
-                "power": 0.8,
+                **default_check_parameters().model_dump(),
                 "on_fail": dict.fromkeys(CHECKS, "experiment_needed"),
             },
             "wording": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from promo_uplift.benchmark.sets.parameters import OutsideParameters
 from promo_uplift.checks.registry import CHECKS
+from promo_uplift.checks.report import default_check_parameters
 from promo_uplift.contracts.parameters import AnalysisParameters
 
 TREES = {
@@ -67,14 +68,7 @@ def analysis_parameters(**changed):
             "support_quantile": 0.001,
         },
         "checks": {
-            "overlap_low": 0.1,
-            "overlap_high": 0.9,
-            "min_overlap_share": 0.8,
-            "max_propensity_auc": 0.9,
-            "refuse_overlap_share": 0.2,
-            "max_clipped_share": 0.05,
-            "refuse_clipped_share": 0.1,
-            "power": 0.8,
+            **default_check_parameters().model_dump(),
             "on_fail": dict.fromkeys(CHECKS, "experiment_needed")
             | {"PU-WINDOW": "refuse", "PU-LOTTERY": "refuse"}
             | dict.fromkeys(("PU-OVERLAP", "PU-SEPARATION", "PU-CLIPPED"), "bounds_only"),

@@ -23,8 +23,8 @@ from promo_uplift.benchmark.truth import (
     true_ranking,
     true_share_profit,
 )
+from promo_uplift.checks.report import default_check_parameters
 from promo_uplift.contracts.parameters import (
-    CheckParameters,
     MetricParameters,
     PolicyParameters,
 )
@@ -43,17 +43,7 @@ POLICY = PolicyParameters(
     support_quantile=0.0,
 )
 METRICS = MetricParameters(uplift_shares=[0.2], level=0.95, bootstrap_replicates=50)
-CHECKS = CheckParameters(
-    overlap_low=0.1,
-    overlap_high=0.9,
-    min_overlap_share=0.8,
-    max_propensity_auc=0.9,
-    refuse_overlap_share=0.2,
-    max_clipped_share=0.05,
-    refuse_clipped_share=0.1,
-    power=0.8,
-    on_fail={},
-)
+CHECKS = default_check_parameters()
 
 
 def brute_force_areas(cate, ranking, fold):

@@ -1,6 +1,6 @@
 """Each check passes and fails where it should, and the verdict is the worst they allow."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,16 +9,18 @@ from promo_uplift.checks import (
     CHECKS,
     DESIGN,
     SEVERITY,
+    TARGETING,
     Evidence,
+    PolicyProfit,
     VerdictFacts,
     checks_table,
     run_checks,
     verdict,
     verdict_text,
 )
+from promo_uplift.checks.report import default_check_parameters
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import (
-    CheckParameters,
     PolicyParameters,
     WordingParameters,
 )
@@ -30,30 +32,15 @@ from promo_uplift.effects import (
     OverlapSummary,
     PlaceboEffect,
 )
+from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics
 from promo_uplift.policy import PolicyEvaluation, PolicyValue
 
 WIDTH, MOST_LINES = 100, 25
 ABOVE, ACROSS, BELOW = Interval(2.0, 1.0, 3.0), Interval(0.5, -1.0, 2.0), Interval(-2.0, -3.0, -1.0)
-PARAMETERS = CheckParameters(
-    overlap_low=0.1,
-    overlap_high=0.9,
-    min_overlap_share=0.8,
-    max_propensity_auc=0.9,
-    refuse_overlap_share=0.2,
-    max_clipped_share=0.05,
-    refuse_clipped_share=0.1,
-    power=0.8,
-    on_fail={
-        "PU-WINDOW": "refuse",
-        "PU-LOTTERY": "refuse",
-        "PU-OVERLAP": "bounds_only",
-        "PU-SEPARATION": "experiment_needed",
-        "PU-CLIPPED": "bounds_only",
-        "PU-PLACEBO": "experiment_needed",
-        "PU-RANKING": "experiment_needed",
-        "PU-POLICY": "experiment_needed",
-    },
+CONFIGURED = default_check_parameters()
+PARAMETERS = CONFIGURED.model_copy(
+    update={"on_fail": CONFIGURED.on_fail | {"PU-SEPARATION": "experiment_needed"}}
 )
 MONEY = PolicyParameters(
     margin_rate=0.25,
@@ -80,17 +67,6 @@ FAIR = LotteryTest(
     n_tests=45,
 )
 RIGGED = replace(FAIR, largest_z=9.0, departing=("pre_visits", "propensity model"))
-
-
-@dataclass
-class Audit:
-    n_covariates: int = 44
-    n_rows: int = 6_900
-    changed: tuple = ()
-
-    @property
-    def passed(self):
-        return not self.changed
 
 
 def value(profit, chosen_minus):
@@ -130,12 +106,14 @@ def evidence(
 ):
     overlap = {"propensity_auc": 0.7, "overlap_share": 0.9, "clipped_share": 0.01}
     overlap |= {name: parts.pop(name) for name in list(overlap) if name in parts}
-    return Evidence(
-        windows=None if changed is None else Audit(changed=changed),
-        lottery=lottery,
-        overlap=OverlapSummary(**overlap, low=0.1, high=0.9, n_rows=6_900),
-        placebo=None if placebo is None else PlaceboEffect(placebo, 14.0, 28, 6_900, 2_300),
-        ranking=RankingMetrics(
+    facts = (
+        None
+        if changed is None
+        else WindowAudit(n_covariates=44, n_rows=6_900, changed=changed, passed=not changed),
+        lottery,
+        OverlapSummary(**overlap, low=0.1, high=0.9, n_rows=6_900),
+        None if placebo is None else PlaceboEffect(placebo, 14.0, 28, 6_900, 2_300),
+        RankingMetrics(
             figures={
                 "selected": {
                     "auuc_minus_random": gain_random,
@@ -148,10 +126,15 @@ def evidence(
             replicates=100,
             level=0.95,
         ),
-        is_money_stated=parts.pop("is_money_stated", True),
-        wording=WORDING,
-        policy=policy(**parts),
+        PolicyProfit(
+            is_money_stated=parts.pop("is_money_stated", True), evaluation=policy(**parts)
+        ),
     )
+    return Evidence(facts=tuple(fact for fact in facts if fact is not None), wording=WORDING)
+
+
+def look(found, parameters=PARAMETERS):
+    return run_checks(evidence=found, parameters=parameters, expected=TARGETING)
 
 
 FACTS = VerdictFacts(
@@ -177,19 +160,23 @@ FAILURES = {
 
 def decide(**parts):
     found = evidence(**parts)
-    results = run_checks(evidence=found, parameters=PARAMETERS)
+    results = look(found)
     return verdict(
-        results=results, policy=found.policy, facts=FACTS, parameters=MONEY, wording=WORDING
+        results=results,
+        policy=found.need(PolicyProfit).evaluation,
+        facts=FACTS,
+        parameters=MONEY,
+        wording=WORDING,
     )
 
 
 def test_every_check_has_a_failure_here():
-    assert set(FAILURES) == set(CHECKS)
-    assert set(DESIGN) < set(CHECKS)
+    assert set(FAILURES) == set(TARGETING)
+    assert set(DESIGN) < set(TARGETING) <= set(CHECKS)
 
 
 def test_all_checks_pass_on_good_evidence():
-    results = run_checks(evidence=evidence(), parameters=PARAMETERS)
+    results = look(evidence())
     assert [result.code for result in results if not result.passed] == []
     assert {result.allows for result in results} == {"publish"}
 
@@ -198,7 +185,7 @@ def test_all_checks_pass_on_good_evidence():
     ("code", "parts"), [(code, parts) for code, many in FAILURES.items() for parts in many]
 )
 def test_each_check_fails_alone_and_allows_what_is_configured(code, parts):
-    results = run_checks(evidence=evidence(**parts), parameters=PARAMETERS)
+    results = look(evidence(**parts))
     failed = [result for result in results if result.failed]
     assert [result.code for result in failed] == [code]
     assert failed[0].allows == PARAMETERS.on_fail[code]
@@ -214,17 +201,23 @@ def test_hardly_any_overlap_refuses_whatever_is_configured():
 
 
 def test_the_placebo_says_what_it_could_have_noticed():
-    (result,) = [
-        r for r in run_checks(evidence=evidence(), parameters=PARAMETERS) if r.code == "PU-PLACEBO"
-    ]
+    (result,) = [r for r in look(evidence()) if r.code == "PU-PLACEBO"]
     assert "would notice 14.00 USD" in result.sentence
 
 
 def test_a_selection_without_a_ranking_is_refused():
     found = evidence()
-    lost = replace(found, ranking=replace(found.ranking, figures={"causal_forest": {}}))
+    lost = replace(
+        found,
+        facts=tuple(
+            replace(fact, figures={"causal_forest": {}})
+            if isinstance(fact, RankingMetrics)
+            else fact
+            for fact in found.facts
+        ),
+    )
     with pytest.raises(CheckError, match=r"must hold 'selected'; found \['causal_forest'\]"):
-        run_checks(evidence=lost, parameters=PARAMETERS)
+        look(lost)
 
 
 @pytest.mark.parametrize(
@@ -240,19 +233,19 @@ def test_a_selection_without_a_ranking_is_refused():
 def test_a_configuration_that_does_not_fit_the_registry_is_refused(on_fail, message):
     broken = PARAMETERS.model_copy(update={"on_fail": on_fail})
     with pytest.raises(CheckError, match=message):
-        run_checks(evidence=evidence(), parameters=broken)
+        look(evidence(), broken)
 
 
 def test_the_table_has_one_row_per_check():
-    table = checks_table(run_checks(evidence=evidence(), parameters=PARAMETERS))
-    assert table["code"].tolist() == list(CHECKS)
+    table = checks_table(look(evidence()))
+    assert table["code"].tolist() == list(TARGETING)
     assert table["sentence"].str.len().min() > 20
     assert table["value"].notna().all()
 
 
 @pytest.mark.parametrize("worst", range(len(SEVERITY)))
 def test_the_verdict_is_the_worst_that_is_allowed(worst):
-    results = run_checks(evidence=evidence(), parameters=PARAMETERS)
+    results = look(evidence())
     mixed = [
         replace(results[0], allows=SEVERITY[worst], passed=worst == 0),
         *(replace(result, allows="publish") for result in results[1:]),
@@ -308,10 +301,14 @@ def test_the_text_says_verdict_reasons_action_and_assumptions():
 def test_money_that_is_not_assumed_is_not_called_so():
     found = evidence()
     given = MONEY.model_copy(update={"values_are_assumptions": False})
-    results = run_checks(evidence=found, parameters=PARAMETERS)
+    results = look(found)
     text = verdict_text(
         verdict=verdict(
-            results=results, policy=found.policy, facts=FACTS, parameters=given, wording=WORDING
+            results=results,
+            policy=found.need(PolicyProfit).evaluation,
+            facts=FACTS,
+            parameters=given,
+            wording=WORDING,
         ),
         width=WIDTH,
     )
@@ -321,9 +318,13 @@ def test_money_that_is_not_assumed_is_not_called_so():
 def test_an_infinite_break_even_needs_no_test_of_any_size():
     free = MONEY.model_copy(update={"margin_rate": 0.0})
     found = evidence(gain_random=ACROSS)
-    results = run_checks(evidence=found, parameters=PARAMETERS)
+    results = look(found)
     decided = verdict(
-        results=results, policy=found.policy, facts=FACTS, parameters=free, wording=WORDING
+        results=results,
+        policy=found.need(PolicyProfit).evaluation,
+        facts=FACTS,
+        parameters=free,
+        wording=WORDING,
     )
     assert decided.households_per_arm is None
     assert "no finite A/B test" in verdict_text(verdict=decided, width=WIDTH)
@@ -357,7 +358,7 @@ def test_even_the_longest_text_fits_a_screen(parts):
 
 
 def result_of(code, **parts):
-    results = run_checks(evidence=evidence(**parts), parameters=PARAMETERS)
+    results = look(evidence(**parts))
     (found,) = [result for result in results if result.code == code]
     return found
 
@@ -385,7 +386,7 @@ def test_a_check_that_has_nothing_to_look_at_neither_passes_nor_fails(code, part
 
 
 def test_the_table_says_passed_failed_or_not_applicable():
-    results = run_checks(evidence=evidence(changed=None, clipped_share=0.06), parameters=PARAMETERS)
+    results = look(evidence(changed=None, clipped_share=0.06))
     outcomes = checks_table(results).set_index("code")["outcome"].to_dict()
     assert outcomes.pop("PU-WINDOW") == "not applicable"
     assert outcomes.pop("PU-CLIPPED") == "failed"
@@ -443,9 +444,13 @@ UNSTATED = MONEY.model_copy(
 
 def decide_without_cost(**parts):
     found = evidence(is_money_stated=False, **parts)
-    results = run_checks(evidence=found, parameters=PARAMETERS)
+    results = look(found)
     return verdict(
-        results=results, policy=found.policy, facts=FACTS, parameters=UNSTATED, wording=WORDING
+        results=results,
+        policy=found.need(PolicyProfit).evaluation,
+        facts=FACTS,
+        parameters=UNSTATED,
+        wording=WORDING,
     )
 
 
@@ -486,10 +491,14 @@ def test_where_only_the_ranking_fails_the_average_effect_stands():
 
 def test_the_value_of_a_unit_is_said_where_the_outcome_is_no_money():
     found = evidence()
-    results = run_checks(evidence=found, parameters=PARAMETERS)
+    results = look(found)
     valued = MONEY.model_copy(update={"outcome_value_usd": 20.0})
     decided = verdict(
-        results=results, policy=found.policy, facts=FACTS, parameters=valued, wording=WORDING
+        results=results,
+        policy=found.need(PolicyProfit).evaluation,
+        facts=FACTS,
+        parameters=valued,
+        wording=WORDING,
     )
     assert "20.00 USD for a unit of the outcome, margin 25%" in decided.figures[-1]
     assert "for a unit" not in decide().figures[-1]

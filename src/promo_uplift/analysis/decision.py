@@ -17,11 +17,12 @@ from promo_uplift.analysis.estimation import (
 from promo_uplift.analysis.heterogeneity import Heterogeneity
 from promo_uplift.analysis.value import tuning_sentence
 from promo_uplift.checks import (
+    TARGETING,
     CheckResult,
     Evidence,
+    PolicyProfit,
     Verdict,
     VerdictFacts,
-    WindowAudit,
     run_checks,
 )
 from promo_uplift.checks import verdict as judge
@@ -49,6 +50,7 @@ from promo_uplift.effects import (
     overlap_summary,
 )
 from promo_uplift.explanation import heterogeneity_sentence
+from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection, with_expected_random
 from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment_nuisances
 from promo_uplift.nuisance.parallel import run_in_order
@@ -298,18 +300,18 @@ def reach_verdict(
             groups=data.groups,
             level=metrics.level,
         )
+    facts = (
+        windows,
+        lottery,
+        overlap_of(data=data, nuisances=nuisances, checks=checks),
+        placebo,
+        ranking,
+        PolicyProfit(evaluation=evaluation, is_money_stated=policy.are_stated),
+    )
     results = run_checks(
-        evidence=Evidence(
-            windows=windows,
-            lottery=lottery,
-            overlap=overlap_of(data=data, nuisances=nuisances, checks=checks),
-            placebo=placebo,
-            ranking=ranking,
-            policy=evaluation,
-            is_money_stated=policy.are_stated,
-            wording=wording,
-        ),
+        evidence=Evidence(facts=tuple(fact for fact in facts if fact is not None), wording=wording),
         parameters=checks,
+        expected=TARGETING,
     )
     decided = judge(
         results=results,

@@ -17,10 +17,11 @@ from promo_uplift.analysis.estimation import (
 )
 from promo_uplift.analysis.heterogeneity import Heterogeneity, find_heterogeneity
 from promo_uplift.analysis.repeats import repeated_effects
-from promo_uplift.checks import CheckResult, Verdict, WindowAudit, validate_check_parameters
+from promo_uplift.checks import CheckResult, Verdict, validate_check_parameters
 from promo_uplift.contracts.parameters import AnalysisParameters
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.effects import PlaceboEffect, no_placebo
+from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.policy import PolicyEvaluation
 from promo_uplift.tuning import check_configured_learners

@@ -1,77 +1,149 @@
-"""What the checks look at and what each of them returns."""
+"""What a check is, what it looks at and what it finds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Literal, TypeVar
 
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import CheckParameters, VerdictName, WordingParameters
-from promo_uplift.effects import LotteryTest, OverlapSummary, PlaceboEffect
-from promo_uplift.metrics import RankingMetrics
-from promo_uplift.policy import PolicyEvaluation
 
 #: From the best verdict to the worst.
 SEVERITY: tuple[VerdictName, ...] = ("publish", "bounds_only", "experiment_needed", "refuse")
 
-
-class WindowAudit(Protocol):
-    """Proof that covariates rest on nothing at or after time zero."""
-
-    @property
-    def n_covariates(self) -> int:
-        """Covariates that were compared."""
-        ...
-
-    @property
-    def n_rows(self) -> int:
-        """Rows on which they were compared."""
-        ...
-
-    @property
-    def changed(self) -> Any:
-        """Names of covariates that changed when data at or after time zero were disturbed."""
-        ...
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing changed."""
-        ...
+Family = Literal["data", "design", "overlap", "placebo", "estimate", "ranking", "policy", "report"]
+Fact = TypeVar("Fact")
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that a run's checks look at.
+    """Everything that checks may look at: facts, each found by its type.
 
     Attributes
     ----------
-    windows : WindowAudit or None
-        Audit of the covariate windows; None where covariates came as they are.
-    lottery : LotteryTest or None
-        Arms against the stated propensity of an experiment; None where nobody drew lots.
-    overlap : OverlapSummary
-        Overlap of the arms.
-    placebo : PlaceboEffect or None
-        Effect before the mailing; None where the placebo was switched off.
-    ranking : RankingMetrics
-        Ranking figures of all learners.
-    policy : PolicyEvaluation
-        Value of the chosen policy; names the champion.
-    is_money_stated : bool
-        Whether costs were given, so that a policy can pay.
+    facts : tuple
+        Frozen results, at most one of each type: an ``OverlapSummary``, a ``PlaceboEffect``, a
+        fact of a check's own file ...
     wording : WordingParameters
         Words of the sentences.
     """
 
-    windows: WindowAudit | None
-    lottery: LotteryTest | None
-    overlap: OverlapSummary
-    placebo: PlaceboEffect | None
-    ranking: RankingMetrics
-    policy: PolicyEvaluation
-    is_money_stated: bool
+    facts: tuple[object, ...]
     wording: WordingParameters
+
+    def __post_init__(self) -> None:
+        kinds = [type(fact) for fact in self.facts]
+        if twice := sorted({kind.__name__ for kind in kinds if kinds.count(kind) > 1}):
+            raise CheckError(
+                f"`facts` must hold one of each type, found several of {twice}. Check each subject "
+                "(campaign, model) by a call of its own."
+            )
+
+    def get(self, kind: type[Fact]) -> Fact | None:
+        """Return the fact of this type; None if nobody gave one."""
+        return next((fact for fact in self.facts if isinstance(fact, kind)), None)
+
+    def need(self, kind: type[Fact]) -> Fact:
+        """Return the fact of this type.
+
+        Raises
+        ------
+        CheckError
+            If nobody gave one.
+        """
+        fact = self.get(kind)
+        if fact is None:
+            raise CheckError(f"`facts` must hold a {kind.__name__}, found {self.names()}.")
+        return fact
+
+    def names(self) -> list[str]:
+        """Types of the facts, in order."""
+        return [type(fact).__name__ for fact in self.facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes
+    ----------
+    rule : str
+        What must hold, with its threshold.
+    value, threshold : float
+        What was found and what it was held against.
+    passed : bool
+        Whether the rule holds.
+    sentence : str
+        The finding for a reader.
+    at_best : str or None
+        Best verdict that a failure this bad allows; None: as configured in ``on_fail``.
+    applies : bool
+        False: the check has nothing to look at here; it neither passed nor failed.
+    """
+
+    rule: str
+    value: float
+    threshold: float
+    passed: bool
+    sentence: str
+    at_best: VerdictName | None = None
+    applies: bool = True
+
+    @classmethod
+    def nothing(cls, *, rule: str, sentence: str) -> Finding:
+        """Return the finding of a check that has nothing to look at, and why."""
+        nan = float("nan")
+        return cls(rule, nan, nan, False, sentence, applies=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: a file of its own, a stable code, a page in ``docs/checks/``.
+
+    Attributes
+    ----------
+    code, title : str
+        Stable code ``PU-...`` and short name.
+    family : str
+        What it guards.
+    needs : tuple of type
+        Facts without which it has nothing to look at; it runs where all are given, or where a run
+        expects it.
+    look : callable
+        ``(evidence, parameters) -> Finding``.
+    """
+
+    code: str
+    title: str
+    family: Family
+    needs: tuple[type, ...]
+    look: Callable[[Evidence, CheckParameters], Finding]
+
+    def has_facts(self, evidence: Evidence) -> bool:
+        """Whether every fact that it needs was given."""
+        return all(evidence.get(kind) is not None for kind in self.needs)
+
+    def run(
+        self, *, evidence: Evidence, parameters: CheckParameters, subject: str = ""
+    ) -> CheckResult:
+        """Look, and say what the finding allows."""
+        found = self.look(evidence, parameters)
+        is_fine = found.passed or not found.applies
+        configured = allowed(code=self.code, passed=is_fine, on_fail=parameters.on_fail)
+        return CheckResult(
+            code=self.code,
+            title=self.title,
+            family=self.family,
+            rule=found.rule,
+            value=found.value,
+            threshold=found.threshold,
+            passed=found.passed and found.applies,
+            sentence=found.sentence,
+            allows=found.at_best if found.at_best is not None and not is_fine else configured,
+            applies=found.applies,
+            subject=subject,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +152,8 @@ class CheckResult:
 
     Attributes
     ----------
-    code : str
-        Stable code.
-    title : str
-        Short name.
+    code, title, family : str
+        The check's own.
     rule : str
         What must hold.
     value, threshold : float
@@ -96,10 +166,13 @@ class CheckResult:
         Best verdict that this outcome allows.
     applies : bool
         False: the check has nothing to look at here; it neither passed nor failed.
+    subject : str
+        What was checked where a run checks several things, e.g. ``campaign 8``; else empty.
     """
 
     code: str
     title: str
+    family: Family
     rule: str
     value: float
     threshold: float
@@ -107,14 +180,12 @@ class CheckResult:
     sentence: str
     allows: VerdictName
     applies: bool = True
+    subject: str = ""
 
     @property
     def failed(self) -> bool:
         """Whether the rule was looked at and does not hold."""
         return self.applies and not self.passed
-
-
-Check = Callable[[Evidence, CheckParameters], CheckResult]
 
 
 def allowed(*, code: str, passed: bool, on_fail: Mapping[str, VerdictName]) -> VerdictName:
@@ -131,18 +202,3 @@ def allowed(*, code: str, passed: bool, on_fail: Mapping[str, VerdictName]) -> V
             f"{sorted(on_fail)}. Add `{code}: <one of {', '.join(SEVERITY)}>`."
         )
     return "publish" if passed else on_fail[code]
-
-
-def not_applicable(*, code: str, title: str, rule: str, sentence: str) -> CheckResult:
-    """Outcome of a check that has nothing to look at: it allows everything and is said aloud."""
-    return CheckResult(
-        code=code,
-        title=title,
-        rule=rule,
-        value=float("nan"),
-        threshold=float("nan"),
-        passed=False,
-        sentence=sentence,
-        allows="publish",
-        applies=False,
-    )

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from promo_uplift.checks.evidence import CheckResult, Evidence, allowed, not_applicable
+from dataclasses import dataclass
+
+from promo_uplift.checks.evidence import Check, Evidence, Finding
 from promo_uplift.contracts.parameters import CheckParameters
+from promo_uplift.policy import PolicyEvaluation
 
-CODE = "PU-POLICY"
+
+@dataclass(frozen=True, slots=True)
+class PolicyProfit:
+    """Value of the chosen policy, and whether a cost was given, so that one can pay."""
+
+    evaluation: PolicyEvaluation
+    is_money_stated: bool
 
 
-def check_policy(evidence: Evidence, parameters: CheckParameters) -> CheckResult:
+def _look(evidence: Evidence, _: CheckParameters) -> Finding:
     """Paired profit intervals of the chosen policy over both simple policies must lie above 0."""
-    title = "Targeting pays"
     rule = "interval of profit minus none and minus all lies above 0, on data that chose nothing"
-    if not evidence.is_money_stated:
-        return not_applicable(
-            code=CODE, title=title, rule=rule, sentence="No cost was stated, so nothing can pay."
-        )
-    baselines = evidence.policy.baselines
+    policy = evidence.need(PolicyProfit)
+    if not policy.is_money_stated:
+        return Finding.nothing(rule=rule, sentence="No cost was stated, so nothing can pay.")
+    baselines = policy.evaluation.baselines
     gains = {name: baselines[name].chosen_minus_this_usd for name in ("none", "all")}
     worst = min(gain.ci_low for gain in gains.values())
-    passed = worst > 0.0
     found = ", ".join(
         f"{gain.estimate:+.2f} USD ({gain.ci_low:+.2f} to {gain.ci_high:+.2f}) over choosing {name}"
         for name, gain in gains.items()
     )
-    return CheckResult(
-        code=CODE,
-        title=title,
+    return Finding(
         rule=rule,
         value=worst,
         threshold=0.0,
-        passed=passed,
+        passed=worst > 0.0,
         sentence=f"Targeting earns {found}; both must exceed 0.",
-        allows=allowed(code=CODE, passed=passed, on_fail=parameters.on_fail),
     )
+
+
+CHECK = Check(
+    code="PU-POLICY",
+    title="Targeting pays",
+    family="policy",
+    needs=(PolicyProfit,),
+    look=_look,
+)

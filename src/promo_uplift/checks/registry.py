@@ -1,8 +1,9 @@
-"""Every check of a run by its code, in the order in which they are read."""
+"""Every check by its code, in the order in which they are read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
 
 import pandas as pd
 
@@ -20,19 +21,29 @@ from promo_uplift.checks.evidence import Check, CheckResult, Evidence
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import CheckParameters
 
-CHECKS: dict[str, Check] = {
-    windows.CODE: windows.check_windows,
-    lottery.CODE: lottery.check_lottery,
-    overlap.CODE: overlap.check_overlap,
-    separation.CODE: separation.check_separation,
-    clipping.CODE: clipping.check_clipping,
-    placebo.CODE: placebo.check_placebo,
-    ranking.CODE: ranking.check_ranking,
-    policy.CODE: policy.check_policy,
-}
+_MODULES = (
+    windows,
+    lottery,
+    overlap,
+    separation,
+    clipping,
+    placebo,
+    ranking,
+    policy,
+)
+CHECKS: Final[dict[str, Check]] = {module.CHECK.code: module.CHECK for module in _MODULES}
 
-#: Checks of the comparison itself: without them not even an average effect is to be believed.
-DESIGN = (windows.CODE, lottery.CODE, overlap.CODE, separation.CODE, clipping.CODE, placebo.CODE)
+#: Checks of the comparison itself, of which a targeting run looks at every one.
+DESIGN: Final = (
+    "PU-WINDOW",
+    "PU-LOTTERY",
+    "PU-OVERLAP",
+    "PU-SEPARATION",
+    "PU-CLIPPED",
+    "PU-PLACEBO",
+)
+#: What a targeting decision must have been held against, whatever else was.
+TARGETING: Final = (*DESIGN, "PU-RANKING", "PU-POLICY")
 
 
 def validate_check_parameters(parameters: CheckParameters) -> None:
@@ -52,31 +63,79 @@ def validate_check_parameters(parameters: CheckParameters) -> None:
         )
 
 
-def run_checks(*, evidence: Evidence, parameters: CheckParameters) -> tuple[CheckResult, ...]:
-    """Run every check of the registry.
+def run_checks(
+    *,
+    evidence: Evidence,
+    parameters: CheckParameters,
+    expected: Collection[str] = (),
+    subject: str = "",
+) -> tuple[CheckResult, ...]:
+    """Run every check that has facts to look at, and those that are expected in any case.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        The facts.
+    parameters : CheckParameters
+        Thresholds, and what a failure allows.
+    expected : collection of str
+        Codes that run even without their facts: they then say that there is nothing to look at,
+        or fail where not having looked is a failure.
+    subject : str
+        What is checked, where a run checks several things.
 
     Raises
     ------
     CheckError
-        If the configuration does not fit the registry.
+        If the configuration does not fit the registry, an expected code is unknown, or a check
+        that cannot do without its facts is expected without them.
     """
     validate_check_parameters(parameters)
-    return tuple(check(evidence, parameters) for check in CHECKS.values())
+    if unknown := sorted(set(expected) - set(CHECKS)):
+        raise CheckError(f"`expected` must name checks, found {unknown}; known: {list(CHECKS)}.")
+    return tuple(
+        check.run(evidence=evidence, parameters=parameters, subject=subject)
+        for code, check in CHECKS.items()
+        if code in expected or (check.needs and check.has_facts(evidence))
+    )
+
+
+def not_looked_at(evidence: Evidence) -> dict[str, tuple[str, ...]]:
+    """Return the checks that lack facts: code -> names of the facts that nobody gave."""
+    return {
+        code: tuple(kind.__name__ for kind in check.needs if evidence.get(kind) is None)
+        for code, check in CHECKS.items()
+        if not check.has_facts(evidence)
+    }
 
 
 def checks_table(results: Sequence[CheckResult]) -> pd.DataFrame:
-    """One row per check: ``code, title, rule, value, threshold, outcome, allows, sentence``.
+    """One row per check, in order.
 
+    ``subject, code, family, title, rule, value, threshold, outcome, allows, sentence``;
     ``outcome`` is ``passed``, ``failed`` or ``not applicable``.
     """
-    columns = ["code", "title", "rule", "value", "threshold", "outcome", "allows", "sentence"]
+    columns = [
+        "subject",
+        "code",
+        "family",
+        "title",
+        "rule",
+        "value",
+        "threshold",
+        "outcome",
+        "allows",
+        "sentence",
+    ]
     return pd.DataFrame([_row(result) for result in results], columns=columns)
 
 
 def _row(result: CheckResult) -> dict[str, object]:
     outcome = "passed" if result.passed else "failed" if result.applies else "not applicable"
     return {
+        "subject": result.subject,
         "code": result.code,
+        "family": result.family,
         "title": result.title,
         "rule": result.rule,
         "value": result.value,

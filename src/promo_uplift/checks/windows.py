@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from promo_uplift.checks.evidence import CheckResult, Evidence, allowed, not_applicable
+from promo_uplift.checks.evidence import Check, Evidence, Finding
 from promo_uplift.contracts.parameters import CheckParameters
+from promo_uplift.features import WindowAudit
 
-CODE = "PU-WINDOW"
 
-
-def check_windows(evidence: Evidence, parameters: CheckParameters) -> CheckResult:
+def _look(evidence: Evidence, _: CheckParameters) -> Finding:
     """Disturbing all data at or after time zero must leave every covariate as it was."""
-    title = "Covariates end before the treatment"
     rule = "no covariate changes when all data at or after the treatment are disturbed"
-    audit = evidence.windows
+    audit = evidence.get(WindowAudit)
     if audit is None:
-        return not_applicable(
-            code=CODE,
-            title=title,
+        return Finding.nothing(
             rule=rule,
             sentence=(
                 "The covariates came ready-made: that they were known before the treatment is "
@@ -25,9 +21,7 @@ def check_windows(evidence: Evidence, parameters: CheckParameters) -> CheckResul
         )
     names = [str(name) for name in audit.changed]
     found = f"{len(names)} changed, e.g. {names[0]}" if names else "none changed"
-    return CheckResult(
-        code=CODE,
-        title=title,
+    return Finding(
         rule=rule,
         value=float(len(names)),
         threshold=0.0,
@@ -36,5 +30,13 @@ def check_windows(evidence: Evidence, parameters: CheckParameters) -> CheckResul
             f"{audit.n_covariates} features of {audit.n_rows:,} rows, rebuilt without data after "
             f"the {evidence.wording.treatment}: {found}."
         ),
-        allows=allowed(code=CODE, passed=audit.passed, on_fail=parameters.on_fail),
     )
+
+
+CHECK = Check(
+    code="PU-WINDOW",
+    title="Covariates end before the treatment",
+    family="design",
+    needs=(WindowAudit,),
+    look=_look,
+)
