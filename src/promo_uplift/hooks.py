@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,11 @@ from promo_uplift.provenance import (
     parameters_text,
 )
 
-VERDICT_TEXT = "verdict_text"
+#: Verdicts that a run ends with, the most far-reaching first: it prints that of the decision, or
+#: that of the effects where nothing was decided, and that of the campaigns.
+VERDICT_TEXTS = (("verdict_text", "effect_verdict_text"), ("campaign_verdict_text",))
+#: Records whose verdict and findings become tags.
+VERDICT_RECORDS = ("effect_verdict", "campaign_verdict")
 #: What a tracking store takes at once.
 PARAMETERS_PER_BATCH = 100
 #: Tells the registry, which Kedro calls without arguments, the environment of the run.
@@ -101,6 +105,11 @@ def warm_start_leaves(tuning: Any) -> dict[str, Any]:
     if not isinstance(tuning, TuningParameters):
         return {}
     return flattened("tuning.warm_start", read_warm_start(tuning.warm_start))
+
+
+def verdict_tags(*, name: str, record: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of a verdict: itself, and the codes of the checks that failed."""
+    return {name: str(record["verdict"]), f"{name}_reasons": ", ".join(record["failed"]) or "none"}
 
 
 class TrackingHooks(MlflowHook):
@@ -190,8 +199,13 @@ class RunContextHooks:
         """Log the stages' seconds while the run is open; print the verdict."""
         if mlflow.active_run() is not None:
             mlflow.log_metrics({f"seconds_{stage}": s for stage, s in self._seconds.items()})
-        if VERDICT_TEXT in pipeline.all_outputs():
-            click.echo(catalog.load(VERDICT_TEXT))
-            run = mlflow.active_run()
-            if run is not None:
-                click.echo(f"MLflow run {run.info.run_id}")
+        outputs = pipeline.all_outputs()
+        for record in VERDICT_RECORDS:
+            if record in outputs and mlflow.active_run() is not None:
+                mlflow.set_tags(verdict_tags(name=record, record=catalog.load(record)))
+        printed = [next((t for t in texts if t in outputs), None) for texts in VERDICT_TEXTS]
+        for text in filter(None, printed):
+            click.echo(catalog.load(text))
+        run = mlflow.active_run()
+        if any(printed) and run is not None:
+            click.echo(f"MLflow run {run.info.run_id}")

@@ -1,5 +1,7 @@
 """`promo_uplift.checks.run` on facts that anybody can bring."""
 
+import json
+
 import pytest
 
 from promo_uplift import checks
@@ -29,12 +31,12 @@ def test_a_failed_check_decides_and_comes_first_in_the_text():
     report = checks.run(GOOD, MOVED, subject="campaign 8")
     assert report.failed == ("PU-PLACEBO",)
     assert report.verdict == "experiment_needed"
-    assert str(report).splitlines()[1].startswith("FAILED  PU-PLACEBO: ")
+    assert str(report).splitlines()[1].startswith("FAILED  PU-PLACEBO campaign 8: ")
     assert set(report.table["subject"]) == {"campaign 8"}
 
 
 def test_silence_allows_nothing():
-    with pytest.raises(CheckError, match=r"at least one check look; found \[\]"):
+    with pytest.raises(CheckError, match="at least one check look, found none"):
         checks.run()
 
 
@@ -51,3 +53,10 @@ def test_a_check_that_cannot_do_without_its_fact_is_not_expected_without_it():
             parameters=default_check_parameters(),
             expected=("PU-OVERLAP",),
         )
+
+
+def test_the_record_is_plain_json():
+    record = json.loads(json.dumps(checks.run(GOOD, MOVED).record(), allow_nan=False))
+    assert record["verdict"] == "experiment_needed"
+    assert record["failed"] == ["PU-PLACEBO"]
+    assert [one["code"] for one in record["findings"]][-1] == "PU-PLACEBO"

@@ -6,11 +6,11 @@ from promo_uplift.analysis.decision import (
     bound_champion,
     deploy,
     list_households,
-    overlap_of,
     reach_verdict,
     scoring_model,
     value_policies,
 )
+from promo_uplift.analysis.effect_checks import check_effects, overlap_of
 from promo_uplift.analysis.estimation import (
     average_effects,
     choose_champion,
@@ -46,6 +46,7 @@ __all__ = [
     "arm_cost_curves",
     "average_effects",
     "bound_champion",
+    "check_effects",
     "choose_champion",
     "compare_definitions",
     "cross_fit_arms",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from promo_uplift.analysis.effect_checks import lottery_of, overlap_of
 from promo_uplift.analysis.estimation import (
     held_out_scores,
     learner_digest,
@@ -42,12 +43,9 @@ from promo_uplift.contracts.results import (
     TrialData,
 )
 from promo_uplift.effects import (
-    OverlapSummary,
     PlaceboEffect,
     clustered_mean,
-    lottery_test,
     manski_bounds,
-    overlap_summary,
 )
 from promo_uplift.explanation import heterogeneity_sentence
 from promo_uplift.features import WindowAudit
@@ -256,20 +254,6 @@ def deploy(
     return learner, models
 
 
-def overlap_of(
-    *, data: TrialData, nuisances: CrossFittedNuisances, checks: CheckParameters
-) -> OverlapSummary:
-    """How far the arms share the same rows, by the design's propensity where it is known."""
-    return overlap_summary(
-        treatment=data.treatment,
-        raw_propensity=nuisances.assignment_propensity(),
-        n_clipped=nuisances.n_clipped,
-        fold=nuisances.fold,
-        low=checks.overlap_low,
-        high=checks.overlap_high,
-    )
-
-
 def reach_verdict(
     *,
     data: TrialData,
@@ -290,19 +274,9 @@ def reach_verdict(
     ``shown`` is the learner whose differences between households the text speaks of.
     """
     held_out = nuisances.held_out()
-    lottery = None
-    if data.known_propensity is not None:
-        lottery = lottery_test(
-            covariates=data.covariates,
-            treatment=data.treatment,
-            known=data.known_propensity,
-            modelled=nuisances.raw_propensity_held_out,
-            groups=data.groups,
-            level=metrics.level,
-        )
     facts = (
         windows,
-        lottery,
+        lottery_of(data=data, nuisances=nuisances, metrics=metrics),
         overlap_of(data=data, nuisances=nuisances, checks=checks),
         placebo,
         ranking,

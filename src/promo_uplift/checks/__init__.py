@@ -11,8 +11,8 @@ from promo_uplift.checks.registry import (
     run_checks,
     validate_check_parameters,
 )
-from promo_uplift.checks.report import Report, run
-from promo_uplift.checks.verdict import Verdict, VerdictFacts, verdict, verdict_text
+from promo_uplift.checks.report import Report, report_of, run
+from promo_uplift.checks.verdict import Verdict, VerdictFacts, verdict, verdict_record, verdict_text
 
 __all__ = [
     "CHECKS",
@@ -29,9 +29,11 @@ __all__ = [
     "VerdictFacts",
     "checks_table",
     "not_looked_at",
+    "report_of",
     "run",
     "run_checks",
     "validate_check_parameters",
     "verdict",
+    "verdict_record",
     "verdict_text",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
+from textwrap import wrap
 from typing import Final
 
 import pandas as pd
@@ -13,6 +16,8 @@ from promo_uplift.contracts.configuration import base_parameters
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import CheckParameters, VerdictName, WordingParameters
 
+#: Characters per line of the text.
+WIDTH: Final = 96
 #: Words for whoever brings a result of their own.
 WORDS: Final = WordingParameters(
     unit="units",
@@ -54,16 +59,43 @@ class Report:
         """Codes of the checks that failed."""
         return tuple(result.code for result in self.results if result.failed)
 
+    def record(self) -> dict[str, object]:
+        """Verdict and findings as plain values, for a JSON file or tags."""
+        return {
+            "verdict": self.verdict,
+            "failed": list(self.failed),
+            "passed": [result.code for result in self.results if result.passed],
+            "not_applicable": [result.code for result in self.results if not result.applies],
+            "not_looked_at": {code: list(names) for code, names in self.not_looked_at.items()},
+            "findings": [
+                {
+                    "subject": result.subject,
+                    "code": result.code,
+                    "value": None if isnan(result.value) else result.value,
+                    "threshold": None if isnan(result.threshold) else result.threshold,
+                    "allows": result.allows,
+                    "sentence": result.sentence,
+                }
+                for result in self.results
+            ],
+        }
+
     @property
     def text(self) -> str:
         """Verdict and findings as plain text, failures first."""
-        lines = [
+        lines = wrap(
             f"VERDICT {self.verdict}: {len(self.failed)} of {len(self.results)} checks fail; "
-            f"{len(self.not_looked_at)} had nothing to look at."
-        ]
+            f"{len(self.not_looked_at)} had nothing to look at.",
+            WIDTH,
+        )
         for result in sorted(self.results, key=lambda one: not one.failed):
             outcome = "FAILED" if result.failed else "passed" if result.passed else "nothing"
-            lines.append(f"{outcome:7} {result.code}: {result.sentence}")
+            subject = f" {result.subject}" if result.subject else ""
+            lines += wrap(
+                f"{outcome:8}{result.code}{subject}: {result.sentence}",
+                WIDTH,
+                subsequent_indent=" " * 10,
+            )
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -108,14 +140,24 @@ def run(
         parameters=default_check_parameters() if parameters is None else parameters,
         subject=subject,
     )
-    missing = not_looked_at(evidence)
+    return report_of(results=results, missing=not_looked_at(evidence))
+
+
+def report_of(*, results: Sequence[CheckResult], missing: dict[str, tuple[str, ...]]) -> Report:
+    """Return the report of these results: the verdict is the worst that they allow.
+
+    Raises
+    ------
+    CheckError
+        If there are no results: silence allows nothing.
+    """
     if not results:
         raise CheckError(
-            f"`facts` must let at least one check look; found {evidence.names()}. Give one of "
+            "`facts` must let at least one check look, found none that does. Give one of "
             f"{sorted({name for names in missing.values() for name in names})}."
         )
     return Report(
-        results=results,
+        results=tuple(results),
         verdict=max((result.allows for result in results), key=SEVERITY.index),
         not_looked_at=missing,
     )

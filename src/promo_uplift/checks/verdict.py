@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import isfinite
 from textwrap import wrap
 from typing import Literal
 
@@ -307,6 +308,17 @@ class _Spoken:
 
 def _usd(interval: Interval) -> str:
     return f"{interval.estimate:+.2f} USD ({interval.ci_low:+.2f} to {interval.ci_high:+.2f})"
+
+
+def verdict_record(verdict: Verdict) -> dict[str, object]:
+    """Verdict as plain values for a JSON file; what is undefined becomes null."""
+    return {name: _plain(value) for name, value in asdict(verdict).items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def verdict_text(*, verdict: Verdict, width: int) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import ibis
 import ibis.expr.types as ir
@@ -55,6 +55,11 @@ class WindowAudit:
     n_rows: int
     changed: tuple[str, ...]
     passed: bool
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> WindowAudit | None:
+        """Read an audit from its JSON record; None where nothing was audited (no entries)."""
+        return cls(**{**record, "changed": tuple(record["changed"])}) if record else None
 
 
 def window_audit(

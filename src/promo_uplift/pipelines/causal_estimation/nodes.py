@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.effects import PlaceboEffect, reliability_table
+from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection, metric_versions
 
 
@@ -231,3 +233,27 @@ def collect_scores(
     """Held-out effects, scores and nuisances of every row, for whoever wants to look closer."""
     table = analysis.scores_table(data=data, nuisances=nuisances, cross_fitted=cross_fitted)
     return analysis.in_outcome_unit(table, policy=policy, wording=wording)
+
+
+def judge_effects(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    ranking: RankingMetrics,
+    placebo: PlaceboEffect,
+    window_audit: dict[str, Any],
+    metrics: MetricParameters,
+    checks: CheckParameters,
+    wording: WordingParameters,
+) -> tuple[pd.DataFrame, dict[str, object], str]:
+    """Hold the effects against every check that needs no money; the verdict is the worst."""
+    report = analysis.check_effects(
+        data=data,
+        nuisances=nuisances,
+        ranking=ranking,
+        placebo=placebo,
+        windows=WindowAudit.from_record(window_audit),
+        metrics=metrics,
+        checks=checks,
+        wording=wording,
+    )
+    return report.table, report.record(), report.text

@@ -138,6 +138,21 @@ def create_pipeline() -> Pipeline:
                 outputs="cate_scores",
                 name="collect_scores",
             ),
+            Node(
+                nodes.judge_effects,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "ranking",
+                    "placebo",
+                    "window_audit",
+                    "params:metrics",
+                    "params:checks",
+                    "params:wording",
+                ],
+                outputs=["effect_checks", "effect_verdict", "effect_verdict_text"],
+                name="judge_effects",
+            ),
         ],
         tags="causal_estimation",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from promo_uplift import analysis
-from promo_uplift.checks import Verdict, checks_table, verdict_text
+from promo_uplift.checks import Verdict, checks_table, verdict_record, verdict_text
 from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
@@ -195,7 +195,7 @@ def reach_verdict(
     checks: CheckParameters,
     policy: PolicyParameters,
     wording: WordingParameters,
-) -> tuple[Verdict, pd.DataFrame, str]:
+) -> tuple[Verdict, dict[str, object], pd.DataFrame, str]:
     """Run every check; the verdict is the worst that they allow."""
     decided, results = analysis.reach_verdict(
         data=data,
@@ -205,15 +205,14 @@ def reach_verdict(
         shown=selection.shown,
         evaluation=evaluation,
         placebo=placebo,
-        windows=WindowAudit(**{**window_audit, "changed": tuple(window_audit["changed"])})
-        if window_audit
-        else None,
+        windows=WindowAudit.from_record(window_audit),
         metrics=metrics,
         checks=checks,
         policy=policy,
         wording=wording,
     )
-    return decided, checks_table(results), verdict_text(verdict=decided, width=TEXT_WIDTH)
+    text = verdict_text(verdict=decided, width=TEXT_WIDTH)
+    return decided, verdict_record(decided), checks_table(results), text
 
 
 def list_households(

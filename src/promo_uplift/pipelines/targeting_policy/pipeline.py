@@ -114,7 +114,7 @@ def create_pipeline() -> Pipeline:
                     "params:policy",
                     "params:wording",
                 ],
-                outputs=["verdict", "checks", "verdict_text"],
+                outputs=["verdict", "verdict_record", "checks", "verdict_text"],
                 name="reach_verdict",
             ),
             Node(

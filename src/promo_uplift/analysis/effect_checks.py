@@ -1,0 +1,81 @@
+"""What the checks say of the effects, before anybody decides on them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from promo_uplift.checks import DESIGN, Evidence, Report, not_looked_at, report_of, run_checks
+from promo_uplift.contracts.parameters import (
+    CheckParameters,
+    MetricParameters,
+    WordingParameters,
+)
+from promo_uplift.contracts.results import CrossFittedNuisances, TrialData
+from promo_uplift.effects import (
+    LotteryTest,
+    OverlapSummary,
+    PlaceboEffect,
+    lottery_test,
+    overlap_summary,
+)
+from promo_uplift.features import WindowAudit
+from promo_uplift.metrics import RankingMetrics
+
+#: What effects must have been held against, whatever else was.
+EXPECTED: Final = (*DESIGN, "PU-RANKING")
+
+
+def overlap_of(
+    *, data: TrialData, nuisances: CrossFittedNuisances, checks: CheckParameters
+) -> OverlapSummary:
+    """How far the arms share the same rows, by the design's propensity where it is known."""
+    return overlap_summary(
+        treatment=data.treatment,
+        raw_propensity=nuisances.assignment_propensity(),
+        n_clipped=nuisances.n_clipped,
+        fold=nuisances.fold,
+        low=checks.overlap_low,
+        high=checks.overlap_high,
+    )
+
+
+def lottery_of(
+    *, data: TrialData, nuisances: CrossFittedNuisances, metrics: MetricParameters
+) -> LotteryTest | None:
+    """Test the arms of an experiment against its stated propensity; None where nobody drew lots."""
+    if data.known_propensity is None:
+        return None
+    return lottery_test(
+        covariates=data.covariates,
+        treatment=data.treatment,
+        known=data.known_propensity,
+        modelled=nuisances.raw_propensity_held_out,
+        groups=data.groups,
+        level=metrics.level,
+    )
+
+
+def check_effects(
+    *,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    ranking: RankingMetrics,
+    placebo: PlaceboEffect,
+    windows: WindowAudit | None,
+    metrics: MetricParameters,
+    checks: CheckParameters,
+    wording: WordingParameters,
+) -> Report:
+    """Run every check of the comparison and of the ranking; no money is looked at."""
+    facts = (
+        windows,
+        lottery_of(data=data, nuisances=nuisances, metrics=metrics),
+        overlap_of(data=data, nuisances=nuisances, checks=checks),
+        placebo,
+        ranking,
+    )
+    evidence = Evidence(facts=tuple(fact for fact in facts if fact is not None), wording=wording)
+    results = run_checks(evidence=evidence, parameters=checks, expected=EXPECTED)
+    done = {result.code for result in results}
+    missing = {code: names for code, names in not_looked_at(evidence).items() if code not in done}
+    return report_of(results=results, missing=missing)
