@@ -45,10 +45,21 @@ class SourceParameters(Parameters):
 
 
 class TrialParameters(Parameters):
-    """Who is in a trial, and its windows in days relative to the campaign's start."""
+    """Who is in a trial, and its windows in days relative to the campaign's start.
 
-    treatment_definition: Literal["campaign_targeted"]
-    control_definition: Literal["not_targeted"]
+    ``category`` is a commodity of the products: whose coupons ``coupon_exposure`` is about, and
+    None for every other definition.
+    """
+
+    treatment_definition: Literal[
+        "campaign_targeted",
+        "coupon_exposure",
+        "campaign_participation",
+        "discount_depth",
+        "display_mailer_exposure",
+    ]
+    control_definition: Literal["not_targeted", "not_yet_targeted", "never_targeted_before"]
+    category: str | None = None
     campaign_types: list[Literal["TypeA", "TypeB", "TypeC"]] = Field(min_length=1)
     campaigns: list[int] | None = None
     pre_days: Annotated[int, Field(ge=28)]
@@ -58,6 +69,16 @@ class TrialParameters(Parameters):
     placebo_shift_days: Count
     washout_days: Annotated[int, Field(ge=0)]
     min_arm_households: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _category_is_for_coupon_exposure(self) -> TrialParameters:
+        if (self.treatment_definition == "coupon_exposure") != (self.category is not None):
+            raise ValueError(
+                "`category` must name a commodity with `treatment_definition` 'coupon_exposure' "
+                f"and be null with any other, got {self.category!r} with "
+                f"{self.treatment_definition!r}."
+            )
+        return self
 
 
 class LightGBMParameters(Parameters):

@@ -3,6 +3,13 @@
 from promo_uplift.features import usable_covariates, window_audit
 from promo_uplift.trials.arrays import to_trial_data, without_rows
 from promo_uplift.trials.build import LEADING, build_trials
+from promo_uplift.trials.panel import household_week_panel
+from promo_uplift.trials.panel_selection import (
+    PanelCampaign,
+    PanelSelection,
+    PanelWeeks,
+    select_panel_campaigns,
+)
 from promo_uplift.trials.selection import TrialSelection, select_trials
 from promo_uplift.trials.splits import household_folds
 from promo_uplift.trials.table import (
@@ -16,13 +23,18 @@ from promo_uplift.trials.table import (
 
 __all__ = [
     "LEADING",
+    "PanelCampaign",
+    "PanelSelection",
+    "PanelWeeks",
     "TableArms",
     "TableEncoder",
     "TableTrial",
     "TrialSelection",
     "build_trials",
     "household_folds",
+    "household_week_panel",
     "one_trial",
+    "select_panel_campaigns",
     "select_trials",
     "table_arms",
     "table_trials",

@@ -104,7 +104,7 @@ def build_trials(
     rows = with_arms(
         eligible=rows, tables=tables, time_zeros=selection.time_zeros, parameters=parameters
     )
-    rows = rows.filter(~rows.is_washed_out)
+    rows = rows.filter(rows.is_in_arm & ~rows.is_washed_out)
     campaigns = campaign_table(campaigns=selection.campaigns)
     outcomes = window_outcomes(days=days, campaigns=campaigns, parameters=parameters)
     targets = target_spend(tables=tables, selection=selection, parameters=parameters)

@@ -14,6 +14,7 @@ from promo_uplift.contracts.tables import CanonicalTables
 from promo_uplift.features.household_days import cents, lines_between
 from promo_uplift.features.windows import MaskedWindows, day_number, masked_windows
 from promo_uplift.trials.selection import ChosenCampaign, TrialSelection
+from promo_uplift.trials.treatments import target_products
 
 KEYS: Final = ("campaign_id", "household_id")
 #: The window that ``pre_28d_sales_usd`` names.
@@ -74,8 +75,9 @@ def target_spend(
     Table
         ``campaign_id``, ``household_id``, ``target_spend`` in cents; no row where it is nothing.
     """
+    products = target_products(tables=tables, parameters=parameters)
     parts = [
-        _target_spend(tables=tables, windows=windows)
+        _target_spend(tables=tables, windows=windows, products=products)
         for windows in masked_windows(
             time_zeros=selection.time_zeros, begin_days=0, end_days=parameters.outcome_days
         )
@@ -83,10 +85,11 @@ def target_spend(
     return parts[0] if len(parts) == 1 else ibis.union(*parts)
 
 
-def _target_spend(*, tables: CanonicalTables, windows: MaskedWindows) -> ir.Table:
+def _target_spend(
+    *, tables: CanonicalTables, windows: MaskedWindows, products: ir.Table
+) -> ir.Table:
     covered = (
-        tables.coupons.select("campaign_id", "product_id")
-        .join(windows.bits, "campaign_id")
+        products.join(windows.bits, "campaign_id")
         .group_by("product_id")
         .agg(covering=lambda t: t.bit.bit_or())
     )

@@ -15,10 +15,12 @@ from promo_uplift.features.eligibility import eligible_households
 from promo_uplift.features.exposure import prior_campaigns
 from promo_uplift.features.windows import TimeZero, window_table
 from promo_uplift.trials.population import KEYS, with_arms
+from promo_uplift.trials.treatments import COUPON_EXPOSURE, refuse_continuous, target_products
 
 #: Counts of the report; NA for a campaign that is left out for its windows.
 COUNTS: Final = (
     "n_eligible",
+    "n_neither",
     "n_washed_out",
     "n_treated",
     "n_control",
@@ -65,10 +67,11 @@ class TrialSelection:
         The dates that the transactions cover.
     report : DataFrame
         One row per campaign considered: ``campaign_id``, ``campaign_type``, ``start_date``,
-        ``end_date``, ``time_zero``, ``used``, ``reason``, ``n_eligible`` (before the washout),
-        ``n_washed_out``, ``n_treated``, ``n_control`` (after it), ``n_treated_other_active`` and
-        ``n_control_other_active`` (rows with another campaign running at time zero),
-        ``is_post_covered``.
+        ``end_date``, ``time_zero``, ``used``, ``reason``, ``is_post_covered``,
+        ``treatment_definition``, ``control_definition``, ``category``, ``n_eligible`` (all of
+        them), ``n_neither`` (neither treated nor a control), ``n_washed_out`` (of the rest),
+        ``n_treated``, ``n_control`` (what is left), ``n_treated_other_active`` and
+        ``n_control_other_active`` (rows with another campaign running at time zero).
     """
 
     campaigns: tuple[ChosenCampaign, ...]
@@ -127,25 +130,34 @@ def select_trials(
     ------
     TrialError
         If ``parameters.campaigns`` names a campaign that is unknown, of another type than
-        ``campaign_types`` or not covered by the data; if no campaign is left; if an arm is
+        ``campaign_types``, not covered by the data, or without coupons for ``category``; if the
+        treatment definition is a dose; if no campaign is left; if an arm is
         empty, or a named campaign has one of fewer than ``min_arm_households`` households; if a
         placebo's outcome window would reach past the campaign's start.
     """
+    refuse_continuous(parameters=parameters)
     _refuse_shift(parameters=parameters, shift_days=shift_days)
     first, last = data_coverage(tables=tables)
     considered = _considered(tables=tables, parameters=parameters, first=first, last=last)
+    without_coupons = _without_coupons(tables=tables, considered=considered, parameters=parameters)
     report = considered.assign(
         time_zero=[start - dt.timedelta(days=shift_days) for start in considered["start_date"]],
         reason=[
             _uncovered(
                 start=start, shifts={0, shift_days}, parameters=parameters, data=(first, last)
             )
-            for start in considered["start_date"]
+            or without_coupons.get(campaign, "")
+            for campaign, start in zip(
+                considered["campaign_id"], considered["start_date"], strict=True
+            )
         ],
         is_post_covered=[
             shift_days == 0 and end + dt.timedelta(days=parameters.post_days) <= last
             for end in considered["end_date"]
         ],
+        treatment_definition=parameters.treatment_definition,
+        control_definition=parameters.control_definition,
+        category=parameters.category,
     )
     report.insert(5, "used", report["reason"] == "")
     if shift_days == 0:
@@ -163,6 +175,30 @@ def select_trials(
         last_date=last,
         report=report,
     )
+
+
+def _without_coupons(
+    *, tables: CanonicalTables, considered: pd.DataFrame, parameters: TrialParameters
+) -> dict[int, str]:
+    """Campaigns whose coupons do not cover the category, with the reason.
+
+    Raises
+    ------
+    TrialError
+        If one of them was named, or the category is no commodity.
+    """
+    if parameters.treatment_definition != COUPON_EXPOSURE:
+        return {}
+    covering = target_products(tables=tables, parameters=parameters).select("campaign_id")
+    known = set(covering.distinct().to_pyarrow().column("campaign_id").to_pylist())
+    lacking = [int(one) for one in considered["campaign_id"] if one not in known]
+    if lacking and parameters.campaigns is not None:
+        raise TrialError(
+            f"`campaigns` must have coupons for products of `category` {parameters.category!r}; "
+            f"{lacking} have none. Leave them out."
+        )
+    reason = f"its coupons cover no product of `category` {parameters.category!r}"
+    return dict.fromkeys(lacking, reason)
 
 
 def data_coverage(*, tables: CanonicalTables) -> tuple[dt.date, dt.date]:
@@ -283,14 +319,15 @@ def _with_counts(
         tables=tables, windows=window_table(time_zeros=zeros), history_days=parameters.history_days
     ).select(*KEYS, "active_campaigns")
     rows = rows.left_join(exposure, KEYS)
-    kept = ~rows.is_washed_out
+    kept = rows.is_in_arm & ~rows.is_washed_out
     treated, control = kept & (rows.treatment == 1), kept & (rows.treatment == 0)
     active = rows.active_campaigns.fill_null(0) > 0
     counts = (
         rows.group_by("campaign_id")
         .agg(
             n_eligible=rows.count(),
-            n_washed_out=rows.is_washed_out.sum(),
+            n_neither=(~rows.is_in_arm).sum(),
+            n_washed_out=(rows.is_in_arm & rows.is_washed_out).sum(),
             n_treated=treated.sum(),
             n_control=control.sum(),
             n_treated_other_active=(treated & active).sum(),
