@@ -37,6 +37,7 @@ SCHEMAS = {
         ("brand", _TEXT),
         ("category", _TEXT),
         ("line_kind", _TEXT),
+        ("commodity", _TEXT),
     ],
     "households": [
         ("household_id", _INT),
@@ -77,12 +78,12 @@ def table(name, rows):
 
 
 PRODUCT_ROWS = [
-    (1, "GROCERY", "Private", "grocery", "merchandise"),
-    (2, "PRODUCE", "National", "fresh", "merchandise"),
-    (3, "DRUG GM", "National", "health_beauty", "merchandise"),
-    (4, None, None, "alcohol", "merchandise"),
-    (8, "FUEL", "National", "other", "fuel"),
-    (9, None, None, "other", "coupon"),
+    (1, "GROCERY", "Private", "grocery", "merchandise", "SOUP"),
+    (2, "PRODUCE", "National", "fresh", "merchandise", "APPLES"),
+    (3, "DRUG GM", "National", "health_beauty", "merchandise", "SOAP"),
+    (4, None, None, "alcohol", "merchandise", None),
+    (8, "FUEL", "National", "other", "fuel", "COUPON/MISC ITEMS"),
+    (9, None, None, "other", "coupon", None),
 ]
 KIND = {row[0]: row[4] for row in PRODUCT_ROWS}
 

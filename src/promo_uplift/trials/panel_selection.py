@@ -17,6 +17,7 @@ from promo_uplift.features.eligibility import eligible_households
 from promo_uplift.features.windows import TimeZero
 from promo_uplift.trials.population import with_arms
 from promo_uplift.trials.selection import data_coverage
+from promo_uplift.trials.treatments import campaigns_without_coupons
 
 DAYS_PER_WEEK: Final = 7
 COUNTS: Final = ("n_eligible", "n_treated", "n_control", "n_washed_out", "n_neither")
@@ -141,13 +142,18 @@ def select_panel_campaigns(
             f"{[c.campaign_id for c in known]}."
         )
     counts = _counts(tables=tables, campaigns=known, parameters=parameters, weeks=weeks)
+    without_coupons = campaigns_without_coupons(
+        tables=tables, campaigns=[c.campaign_id for c in known], parameters=parameters
+    )
     first, last = data_coverage(tables=tables)
     rows = []
     for campaign in known:
         covered = covered_weeks(campaign=campaign, weeks=weeks, first=first, last=last)
         arms = counts.get(campaign.campaign_id, dict.fromkeys(COUNTS, 0))
-        reason = _not_chosen(campaign, parameters) or _too_little(
-            covered=covered, arms=arms, parameters=parameters, weeks=weeks
+        reason = (
+            _not_chosen(campaign, parameters)
+            or without_coupons.get(campaign.campaign_id)
+            or _too_little(covered=covered, arms=arms, parameters=parameters, weeks=weeks)
         )
         rows.append(
             {

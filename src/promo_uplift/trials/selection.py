@@ -15,7 +15,7 @@ from promo_uplift.features.eligibility import eligible_households
 from promo_uplift.features.exposure import prior_campaigns
 from promo_uplift.features.windows import TimeZero, window_table
 from promo_uplift.trials.population import KEYS, with_arms
-from promo_uplift.trials.treatments import COUPON_EXPOSURE, refuse_continuous, target_products
+from promo_uplift.trials.treatments import campaigns_without_coupons, refuse_continuous
 
 #: Counts of the report; NA for a campaign that is left out for its windows.
 COUNTS: Final = (
@@ -139,7 +139,10 @@ def select_trials(
     _refuse_shift(parameters=parameters, shift_days=shift_days)
     first, last = data_coverage(tables=tables)
     considered = _considered(tables=tables, parameters=parameters, first=first, last=last)
-    without_coupons = _without_coupons(tables=tables, considered=considered, parameters=parameters)
+    without_coupons = campaigns_without_coupons(
+        tables=tables, campaigns=considered["campaign_id"].tolist(), parameters=parameters
+    )
+    _refuse_without_coupons(campaigns=sorted(without_coupons), parameters=parameters)
     report = considered.assign(
         time_zero=[start - dt.timedelta(days=shift_days) for start in considered["start_date"]],
         reason=[
@@ -175,30 +178,6 @@ def select_trials(
         last_date=last,
         report=report,
     )
-
-
-def _without_coupons(
-    *, tables: CanonicalTables, considered: pd.DataFrame, parameters: TrialParameters
-) -> dict[int, str]:
-    """Campaigns whose coupons do not cover the category, with the reason.
-
-    Raises
-    ------
-    TrialError
-        If one of them was named, or the category is no commodity.
-    """
-    if parameters.treatment_definition != COUPON_EXPOSURE:
-        return {}
-    covering = target_products(tables=tables, parameters=parameters).select("campaign_id")
-    known = set(covering.distinct().to_pyarrow().column("campaign_id").to_pylist())
-    lacking = [int(one) for one in considered["campaign_id"] if one not in known]
-    if lacking and parameters.campaigns is not None:
-        raise TrialError(
-            f"`campaigns` must have coupons for products of `category` {parameters.category!r}; "
-            f"{lacking} have none. Leave them out."
-        )
-    reason = f"its coupons cover no product of `category` {parameters.category!r}"
-    return dict.fromkeys(lacking, reason)
 
 
 def data_coverage(*, tables: CanonicalTables) -> tuple[dt.date, dt.date]:
@@ -278,6 +257,14 @@ def _uncovered(
             if lack := window.lack(first=data[0], last=data[1]):
                 lacks.append(lack + moved)
     return "; ".join(lacks)
+
+
+def _refuse_without_coupons(*, campaigns: list[int], parameters: TrialParameters) -> None:
+    if campaigns and parameters.campaigns is not None:
+        raise TrialError(
+            f"`campaigns` must have coupons for products of `category` {parameters.category!r}; "
+            f"{campaigns} have none. Leave them out."
+        )
 
 
 def _refuse_uncovered(

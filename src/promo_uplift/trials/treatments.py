@@ -6,7 +6,7 @@ treated households: ``trials.dose_panel`` computes its dose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, Protocol
@@ -88,6 +88,18 @@ def target_products(*, tables: CanonicalTables, parameters: TrialParameters) -> 
     refuse_unknown_categories(tables=tables, categories=[category], field="category")
     products = tables.products.filter(tables.products.commodity == category)
     return covered.semi_join(products, "product_id")
+
+
+def campaigns_without_coupons(
+    *, tables: CanonicalTables, campaigns: Sequence[int], parameters: TrialParameters
+) -> dict[int, str]:
+    """Campaigns that ``coupon_exposure`` leaves without a treated household, with the reason."""
+    if parameters.treatment_definition != COUPON_EXPOSURE:
+        return {}
+    covering = target_products(tables=tables, parameters=parameters).select("campaign_id")
+    known = set(covering.distinct().to_pyarrow().column("campaign_id").to_pylist())
+    reason = f"its coupons cover no product of `category` {parameters.category!r}"
+    return {one: reason for one in campaigns if one not in known}
 
 
 def refuse_unknown_categories(
