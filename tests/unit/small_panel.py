@@ -24,7 +24,7 @@ class World:
     covered_from: tuple[int, ...] = ()
 
 
-def small_panel(*, seed: int, world: World = World()) -> pd.DataFrame:  # noqa: B008 - frozen
+def small_panel(*, seed: int, world: World = World()) -> pd.DataFrame:
     """Panel in which big spenders are mailed more often and the weekly effect is known."""
     rng = np.random.default_rng(seed)
     weeks = np.arange(world.first_week, world.last_week + 1)

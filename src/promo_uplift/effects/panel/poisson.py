@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyfixest
 
-from promo_uplift.contracts.results import FloatArray
+from promo_uplift.contracts.results import BoolArray, FloatArray
 from promo_uplift.effects.estimate import Estimate, Label
 from promo_uplift.effects.panel.arrays import CampaignPanel
 from promo_uplift.effects.panel.contrasts import Contrasts, contrasts
@@ -105,8 +105,9 @@ def _in_window(panel: CampaignPanel, outcome: str, window: PanelWindow) -> Float
     return panel.values(outcome)[:, weeks]
 
 
-def _is_speaking(panel: CampaignPanel, outcome: str, window: PanelWindow) -> np.ndarray:
-    return _in_window(panel, outcome, window).sum(axis=1) > 0.0
+def _is_speaking(panel: CampaignPanel, outcome: str, window: PanelWindow) -> BoolArray:
+    speaks: BoolArray = _in_window(panel, outcome, window).sum(axis=1) > 0.0
+    return speaks
 
 
 def _why_no_ratio(*, panel: CampaignPanel, outcome: str, window: PanelWindow) -> str:
@@ -203,4 +204,6 @@ def _expected_cell(
     odds = np.exp(log_ratio)
     linear = total - (1.0 - odds) * (row + column)
     product = odds * row * column
-    return 2.0 * product / (linear + np.sqrt(linear**2 + 4.0 * (1.0 - odds) * product))
+    root = np.sqrt(linear**2 + 4.0 * (1.0 - odds) * product)
+    cell: FloatArray = 2.0 * product / (linear + root)
+    return cell

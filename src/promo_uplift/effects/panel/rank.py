@@ -120,7 +120,7 @@ def _combinations(
     *, r: FloatArray, order: np.ndarray, rank: int, length: FloatArray
 ) -> list[tuple[int, dict[int, float]]]:
     """Return each redundant column with what makes it: positions and multiples of other columns."""
-    found = []
+    found: list[tuple[int, dict[int, float]]] = []
     for redundant in range(rank, len(order)):
         column = int(order[redundant])
         if length[column] == 0.0:

@@ -47,7 +47,7 @@ class PanelWindow:
         return (rel_weeks >= 0) & (rel_weeks < self.effect_weeks)
 
     def scale(self, outcome: str) -> float:
-        """Return what turns a weekly difference into the effect: sums add up over weeks, logs do not."""
+        """Factor from a weekly difference to the effect: sums add up over weeks, logs do not."""
         return 1.0 if outcome == LOG_SPEND else float(self.effect_weeks)
 
 
