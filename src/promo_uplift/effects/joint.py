@@ -70,6 +70,10 @@ def joint_influence(estimates: Sequence[Estimate]) -> pd.DataFrame:
                 "the estimator as invalid with a reason instead."
             )
         parts.append(one.influence.astype(np.float64))
+    households = parts[0].index
+    if all(households.equals(part.index) for part in parts[1:]):
+        columns = [part.to_numpy() for part in parts]
+        return pd.DataFrame(np.column_stack(columns), index=households)
     frame = pd.concat(parts, axis=1, keys=range(len(parts)), join="outer")
     return frame.fillna(0.0)
 

@@ -187,7 +187,7 @@ def incremental_ledger(
     groups = [(one.campaign, [one]) for one in campaigns]
     for name, group in [*groups, *([(POOLED, pooled)] if pooled else [])]:
         n_treated[name] = sum(one.n_treated for one in group)
-        entries |= _Account(name, group, money, parameters).entries()
+        entries |= _Account(name, group, money, parameters, _counts(group)).entries()
     return Ledger(entries, n_treated, _given(campaigns), left_out)
 
 
@@ -199,6 +199,7 @@ class _Account:
     campaigns: Sequence[CampaignEffects]
     money: PolicyParameters
     parameters: LedgerParameters
+    counts: tuple[int, int, int]
 
     def entries(self) -> dict[tuple[str, str], Estimate]:
         """Every entry by (campaign, name)."""
@@ -268,14 +269,6 @@ class _Account:
     def _n(self) -> int:
         return sum(one.n_treated for one in self.campaigns)
 
-    @property
-    def _counts(self) -> tuple[int, int, int]:
-        spend = [one.effect(SPEND) for one in self.campaigns]
-        indices = [one.influence.index for one in spend if one.influence is not None]
-        households = pd.Index([]) if not indices else indices[0].append(indices[1:]).unique()
-        n_households = len(households) or max(one.n_households for one in spend)
-        return sum(one.n for one in spend), self._n, n_households
-
     def _label(self, entry: str) -> Label:
         first = self.campaigns[0].effect(SPEND).label
         return replace(first, estimand="total", campaign=self.name, outcome=entry)
@@ -291,7 +284,7 @@ class _Account:
             label=self._label(entry),
             parts=parts,
             level=self.parameters.level,
-            counts=self._counts,
+            counts=self.counts,
             constant=constant,
         )
 
@@ -302,11 +295,20 @@ class _Account:
             value=value,
             se=0.0,
             level=self.parameters.level,
-            counts=self._counts,
+            counts=self.counts,
         )
 
     def _none(self, entry: str, reason: str) -> Estimate:
-        return Estimate.none(label=self._label(entry), reason=reason, counts=self._counts)
+        return Estimate.none(label=self._label(entry), reason=reason, counts=self.counts)
+
+
+def _counts(campaigns: Sequence[CampaignEffects]) -> tuple[int, int, int]:
+    """Rows, mailings and households behind the effects on spend."""
+    spend = [one.effect(SPEND) for one in campaigns]
+    indices = [one.influence.index for one in spend if one.influence is not None]
+    households = pd.Index([]) if not indices else indices[0].append(indices[1:]).unique()
+    n_households = len(households) or max(one.n_households for one in spend)
+    return sum(one.n for one in spend), sum(one.n_treated for one in campaigns), n_households
 
 
 def _given(campaigns: Sequence[CampaignEffects]) -> pd.DataFrame:
