@@ -19,7 +19,9 @@ class PanelWindow:
     pre_weeks : int
         Weeks before the campaign's first day; those that the data covers are used.
     effect_weeks : int
-        Weeks from the campaign's first day on; the data must cover all of them.
+        Weeks of the effect window; the data must cover all of them.
+    first_effect_week : int
+        Its first week: 0 starts on the campaign's first day, a later one lies after its end.
 
     Raises
     ------
@@ -29,6 +31,7 @@ class PanelWindow:
 
     pre_weeks: int
     effect_weeks: int
+    first_effect_week: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a window without a week."""
@@ -44,7 +47,8 @@ class PanelWindow:
 
     def effect(self, rel_weeks: IntArray) -> BoolArray:
         """Whether each week is in the effect window."""
-        return (rel_weeks >= 0) & (rel_weeks < self.effect_weeks)
+        first = self.first_effect_week
+        return (rel_weeks >= first) & (rel_weeks < first + self.effect_weeks)
 
     def scale(self, outcome: str) -> float:
         """Factor from a weekly difference to the effect: sums add up over weeks, logs do not."""
