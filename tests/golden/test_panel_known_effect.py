@@ -120,10 +120,11 @@ def test_a_panel_with_a_trend_has_that_bias() -> None:
 
 def test_the_test_of_parallel_trends_rejects_as_often_as_it_says() -> None:
     rejected = []
-    for seed in range(REPEATS):
-        panel = small_panel(seed=seed, world=World(n_households=100))
+    for seed in range(1000, 1150):
+        panel = small_panel(seed=seed, world=World(n_households=250))
         panels = campaign_panels(panel=panel, outcomes=["spend_usd"])
         study = event_studies(panels=panels, outcome="spend_usd", window=WINDOW, rules=RULES)[-1]
         test = pre_trend(study=study, scale=4.0, level=0.95, powers=(0.8,))
         rejected.append(test.p_value < 0.05)
-    assert 0.01 <= np.mean(rejected) <= 0.11
+    # 5 % of 150 panels, with three standard errors of that share above
+    assert 0.01 <= np.mean(rejected) <= 0.103
