@@ -112,8 +112,8 @@ def ledger_waterfall_figure(*, table: pd.DataFrame, campaign: str, level: float)
     _note(
         figure,
         f"Effects on {n_treated:,} mailings. Red: less revenue, which is cannibalisation "
-        "in the category and forward-buying after the campaign. Whiskers: {level:.0%} intervals of each figure; those "
-        "of sums are of the sum and no sum of the others. "
+        f"in the category and forward-buying after the campaign. Whiskers: {level:.0%} intervals "
+        "of each figure; those of sums are of the sum and no sum of the others. "
         + (f"No figure for {missing}." if missing else ""),
     )
     return figure

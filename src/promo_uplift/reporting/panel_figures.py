@@ -132,6 +132,7 @@ def honest_figure(
         sign = "at least " if is_at_least else ""
         axis.axvline(
             breakdown,
+            ymax=0.8,
             color=VERMILLION,
             lw=1.5,
             ls="--",
