@@ -28,7 +28,7 @@ SIZE = {"small": 500.0, "medium": 1000.0, "large": 2000.0}
 def published_store_study():
     """Its tables under this project's names of columns, and the names of the sizes by store."""
     # the generator that it used: another one draws other numbers
-    draws = np.random.RandomState(42)  # noqa: NPY002
+    draws = np.random.RandomState(42)
     before = _sales(draws, "2019-12-01", 500.0, 50.0)
     after = _sales(draws, "2020-01-01", 550.0, 60.0)
     traits = [

@@ -1,4 +1,4 @@
-"""A dose's slope: another library's figures, worlds with a known effect, and what selection does."""
+"""A dose's slope: another library's figures, known effects, and what selection does."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_known_slope_and_bins_are_recovered_and_the_lead_is_none():
         for name, truth in {"linear": 1.5, "lead": 0.0}.items():
             hits[name].append(found[name].ci_low <= truth <= found[name].ci_high)
     # 60 draws of 95 %: four standard errors are 11 points
-    assert all(0.84 <= np.mean(found) for found in hits.values())
+    assert all(np.mean(found) >= 0.84 for found in hits.values())
     found = dose_effects(panel=world(households=400), settings=SETTINGS)
     bins = by_name(found)
     # mean doses of the bins, a uniform on (-10, 40) points cut at 0: 2.5, 15 and 30
@@ -130,7 +130,7 @@ def test_purchases_select_on_the_discount_and_the_index_does_not():
 
 def test_a_dose_that_is_the_week_is_refused_by_name():
     panel = world()
-    with pytest.raises(MetricError, match="within household and category beyond its week.*`dose`"):
+    with pytest.raises(MetricError, match=r"within household and category beyond its week.*`dose`"):
         dose_effects(panel=panel.assign(dose=panel["week"] / 20.0), settings=SETTINGS)
 
 
@@ -208,8 +208,9 @@ def test_the_index_does_not_hear_of_the_households_own_discount():
     changed = table.copy()
     changed.loc[3, "discount_usd"] = 9.0
     dose = [
-        price_index(purchases=one, baseline_weeks=1)
-        .panel.set_index(["household_id", "week"])["dose"]
+        price_index(purchases=one, baseline_weeks=1).panel.set_index(["household_id", "week"])[
+            "dose"
+        ]
         for one in (table, changed)
     ]
     assert dose[0][1, 1] == dose[1][1, 1]

@@ -14,7 +14,9 @@ from promo_uplift.effects.panel.two_by_two import two_by_two
 from promo_uplift.effects.panel.window import PanelRules, PanelWindow
 
 WINDOW = PanelWindow(pre_weeks=8, effect_weeks=4)
-RULES = ModeratorRules(panel=PanelRules(min_treated=10, min_control=10, min_pre_weeks=1), min_cell=5)
+RULES = ModeratorRules(
+    panel=PanelRules(min_treated=10, min_control=10, min_pre_weeks=1), min_cell=5
+)
 WEEKS = {"1": np.arange(-8, 4), "2": np.arange(-5, 4)}
 
 

@@ -155,9 +155,8 @@ def test_one_wave_is_the_difference_of_the_stores_mean_changes():
     tables = tables_of(study)
     found = store_study_effects(tables=tables, analysis=ANALYSIS)
     sales = tables.sales.merge(tables.stores, on="store_id")
-    change = (
-        sales.groupby(["store_id", "is_after"])["sales_usd"].mean().unstack().diff(axis=1)[True]
-    )
+    mean = sales.pivot_table(index="store_id", columns="is_after", values="sales_usd")
+    change = mean[True] - mean[False]
     runs = tables.stores.set_index("store_id")["campaign_start"].notna()
     expected = ttest_ind(change[runs], change[~runs], equal_var=False)
     one = found.effects[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -116,7 +117,7 @@ class DoseSettings:
                 f"`version` must be one of {sorted(DOSE_VERSIONS)}, found {self.version!r}."
             )
         edges = self.edges
-        rises = all(low < high for low, high in zip(edges, edges[1:], strict=False))
+        rises = all(low < high for low, high in pairwise(edges))
         if len(edges) < 2 or edges[0] != 0.0 or edges[-1] >= 1.0 or not rises:
             raise MetricError(
                 f"`edges` must be two or more, rise from 0 and stay below 1, found {edges}."
@@ -196,8 +197,8 @@ def _rows(panel: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         raise MetricError(f"`panel` must hold each of {list(KEYS)} once; {repeated} repeat.")
     if missing := int(panel["spend_usd"].isna().sum()):
         raise MetricError(
-            f"`spend_usd` must be there in every row; {missing} of {len(panel)} are missing. A week "
-            "without a purchase has 0, a week without data has no row."
+            f"`spend_usd` must be there in every row; {missing} of {len(panel)} are missing. A "
+            "week without a purchase has 0, a week without data has no row."
         )
     dose = panel["dose"].to_numpy(dtype=np.float64)
     if outside := int(((dose < 0.0) | (dose > 1.0)).sum()):
@@ -212,9 +213,7 @@ def _rows(panel: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     return panel.loc[known, wanted].reset_index(drop=True), counts
 
 
-def _within(
-    job: _Job, columns: pd.DataFrame, outcome: FloatArray, *names: str
-) -> list[Estimate]:
+def _within(job: _Job, columns: pd.DataFrame, outcome: FloatArray, *names: str) -> list[Estimate]:
     """Least squares behind the fixed effects, one estimate per column, errors by household."""
     design, left = _demeaned(job, columns, outcome)
     inverse = np.linalg.inv(design.T @ design)
@@ -334,9 +333,7 @@ def _lead(
         return [Estimate.none(label=job.named(name), reason=str(error)) for name in names]
 
 
-def _bins(
-    job: _Job, spend: FloatArray, counts: dict[str, int]
-) -> tuple[list[Estimate], float]:
+def _bins(job: _Job, spend: FloatArray, counts: dict[str, int]) -> tuple[list[Estimate], float]:
     """Spend in each bin over the first, and the joint p-value."""
     edges, rows = job.settings.edges, job.rows
     place = np.searchsorted(edges, rows["dose"].to_numpy(), side="right") - 1

@@ -63,7 +63,8 @@ def price_index(*, purchases: pd.DataFrame, baseline_weeks: int) -> DoseIndex:
     Raises
     ------
     MetricError
-        If a column is missing, a row repeats, a discount exceeds its list price, or no week is left.
+        If a column is missing, a row repeats, a discount exceeds its list price, or no week is
+        left.
 
     References
     ----------

@@ -75,7 +75,8 @@ def cr2_fit(
        A_g = (I - X_g M X_g')^{-1/2}, \quad M = (X'X)^{-1}
 
     under the working model of independent errors of one variance; the degrees of freedom are
-    :math:`(\mathrm{tr}\, B)^2 / \mathrm{tr}\, B^2` of the quadratic form that estimates the variance.
+    :math:`(\mathrm{tr}\, B)^2 / \mathrm{tr}\, B^2` of the quadratic form that estimates the
+    variance.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def cr2_fit(
     Bell & McCaffrey (2002), Survey Methodology 28(2); Pustejovsky & Tipton (2018), J. Business &
     Economic Statistics 36(4), eq. 6-11.
     """
-    inverse = np.linalg.inv(design.T @ design)
+    inverse: FloatArray = np.asarray(np.linalg.inv(design.T @ design), dtype=np.float64)
     beta = inverse @ (design.T @ outcomes)
     residual = outcomes - design @ beta
     weights = contrasts @ inverse

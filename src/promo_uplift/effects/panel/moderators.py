@@ -171,9 +171,7 @@ def moderator_effects(
     for name in codes.columns:
         estimates, left_out = _by_level(job, codes[name])
         every += estimates.values()
-        by_level.append(
-            _named(name, estimates).assign(n_treated_left_out=list(left_out.values()))
-        )
+        by_level.append(_named(name, estimates).assign(n_treated_left_out=list(left_out.values())))
         differences.append(_differences(job, codes[name], estimates))
         tests.append({"moderator": name} | _equal_effects(estimates))
     found = pd.concat(differences, ignore_index=True)
@@ -246,9 +244,7 @@ def _of_households(job: _Job, households: BoolArray, estimator: str) -> tuple[Es
     return found, left_out
 
 
-def _differences(
-    job: _Job, codes: pd.Series, estimates: Mapping[str, Estimate]
-) -> pd.DataFrame:
+def _differences(job: _Job, codes: pd.Series, estimates: Mapping[str, Estimate]) -> pd.DataFrame:
     """Levels against the lowest, missing against the known: their households are different ones."""
     known = {name: one for name, one in estimates.items() if name != MISSING}
     base = next((name for name, one in known.items() if one.is_valid), "")
@@ -262,7 +258,7 @@ def _differences(
     table = estimates_table([one for *_, one in rows])
     table.insert(0, "against", [against for _, against, _ in rows])
     table.insert(0, "level", [name for name, *_ in rows])
-    table.insert(0, "moderator", codes.name)
+    table.insert(0, "moderator", str(codes.name))
     return table
 
 
@@ -347,7 +343,7 @@ def _slopes(job: _Job, codes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _columns(job: _Job, name: str, codes: pd.Series) -> dict[tuple[str, str], FloatArray]:
-    """The centred code and the flag of missing, per household ``(H,)``."""
+    """Return the centred code and the flag of missing, per household ``(H,)``."""
     weight = job.stack.treated.sum(axis=1)
     known = codes.notna().to_numpy()
     value = codes.to_numpy(dtype=np.float64)
@@ -406,7 +402,8 @@ def _regression(
     found = []
     first = 1 + len(columns)
     for k, (name, term) in enumerate(columns, start=first):
-        influence = np.bincount(household, weights=parts[:, k], minlength=len(stack.households))
+        influence = np.zeros(len(stack.households))
+        np.add.at(influence, household, parts[:, k])
         one = job.estimate(
             estimator="pooled_regression", value=float(beta[k]), influence=influence, counts=counts
         )

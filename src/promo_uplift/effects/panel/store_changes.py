@@ -135,9 +135,7 @@ def refuse_without_untreated(found: StoreVisits) -> None:
     )
 
 
-def wave_visits(
-    found: StoreVisits, start: pd.Timestamp
-) -> tuple[pd.DataFrame, FloatArray]:
+def wave_visits(found: StoreVisits, start: pd.Timestamp) -> tuple[pd.DataFrame, FloatArray]:
     """Visits to the stores of one wave and to those that never start, with days since its start.
 
     Returns the visits with ``rel_day`` and whether each store (row of ``stores``) is of the wave.
@@ -155,10 +153,8 @@ def mean_by(values: FloatArray, code: IntArray, size: int) -> FloatArray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def store_changes(
-    *, visits: pd.DataFrame, is_after: np.ndarray, n_stores: int
-) -> pd.DataFrame:
-    """What each store's visits changed by from before to after.
+def store_changes(*, visits: pd.DataFrame, is_after: np.ndarray, n_stores: int) -> pd.DataFrame:
+    """Return what each store's visits changed by from before to after.
 
     Parameters
     ----------
@@ -200,7 +196,7 @@ def store_changes(
             "change_of_slope": slope[:, 1] - slope[:, 0],
         }
     )
-    return table[(count > 0).all(axis=1)].reset_index(drop=True)
+    return table.loc[pd.Series((count > 0).all(axis=1))].reset_index(drop=True)
 
 
 def _standardised(values: pd.Series) -> FloatArray:

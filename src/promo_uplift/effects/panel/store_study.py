@@ -126,9 +126,7 @@ def store_study_effects(*, tables: StoreTables, analysis: StoreStudyAnalysis) ->
     )
 
 
-def before_after_association(
-    *, tables: StoreTables, analysis: StoreStudyAnalysis
-) -> pd.DataFrame:
+def before_after_association(*, tables: StoreTables, analysis: StoreStudyAnalysis) -> pd.DataFrame:
     """How sales per visit changed from before to after, and where more: no effect of anything.
 
     Without stores that do not run the campaign the season is in these figures. They describe, and
@@ -171,8 +169,8 @@ def store_study_table(study: StoreStudyEffects) -> pd.DataFrame:
     -------
     DataFrame
         ``part`` (``effect``, ``moderator``, ``event_study``, ``pre_trend``, ``count``), ``term``,
-        ``campaign``, ``estimate``, ``se``, ``ci_low``, ``ci_high``, ``p_value``, ``p_holm``, ``df``,
-        ``n``, ``n_treated``, ``n_stores``, ``reason``: USD per visit, an F statistic in
+        ``campaign``, ``estimate``, ``se``, ``ci_low``, ``ci_high``, ``p_value``, ``p_holm``,
+        ``df``, ``n``, ``n_treated``, ``n_stores``, ``reason``: USD per visit, an F statistic in
         ``pre_trend``, a number in ``count``.
     """
     renamed = {"estimand": "term", "n_households": "n_stores"}
@@ -212,7 +210,10 @@ def _stack(
         "stores_without_campaign": never,
         "stores_with_campaign": len(found.stores) - never,
     }
-    tables, starts, skipped, anticipated = [], [], [], 0
+    tables: list[pd.DataFrame] = []
+    starts: list[pd.Timestamp] = []
+    skipped: list[Estimate] = []
+    anticipated = 0
     for start in sorted(found.stores["campaign_start"].dropna().unique()):
         visits, of_wave = wave_visits(found, pd.Timestamp(start))
         early = visits["rel_day"].between(-analysis.anticipation_days, -1).to_numpy()
@@ -261,9 +262,7 @@ def _effects(stack: _Stack, level: float) -> list[Estimate]:
     ]
 
 
-def _moderators(
-    stack: _Stack, found: StoreVisits, analysis: StoreStudyAnalysis
-) -> pd.DataFrame:
+def _moderators(stack: _Stack, found: StoreVisits, analysis: StoreStudyAnalysis) -> pd.DataFrame:
     rows, waves = stack.rows, stack.waves()
     treated = rows["treated"].to_numpy()
     traits = _traits(rows, found, analysis.base_location)
@@ -284,9 +283,7 @@ def _moderators(
     )
 
 
-def _traits(
-    rows: pd.DataFrame, found: StoreVisits, base_location: str
-) -> dict[str, FloatArray]:
+def _traits(rows: pd.DataFrame, found: StoreVisits, base_location: str) -> dict[str, FloatArray]:
     stores = found.stores.iloc[rows["store"].to_numpy()]
     traits = {"per_size_sd": stores["size_sd"].to_numpy(dtype=np.float64)}
     for name in sorted(set(stores["location"]) - {base_location}):
@@ -294,7 +291,7 @@ def _traits(
     return traits
 
 
-def _moderator_table(  # noqa: PLR0913 - two regressions, their contrasts and what they are called
+def _moderator_table(
     *,
     rows: pd.DataFrame,
     level_columns: Mapping[str, FloatArray],
@@ -349,9 +346,9 @@ def _estimate(
 
 
 def _counts(rows: pd.DataFrame) -> tuple[int, int, int]:
-    each = rows.drop_duplicates("store") if rows["wave"].nunique() > 1 else rows
+    each = rows.drop_duplicates("store")
     under = int((rows["n_after"] * rows["treated"]).sum())
-    return int(each["n"].sum()), under, int(each["store"].nunique())
+    return int(each["n"].sum()), under, len(each)
 
 
 def _label(estimand: str, campaign: str, estimator: str = "store_did") -> Label:
