@@ -166,6 +166,14 @@ def test_a_bin_of_few_households_has_a_reason_and_not_a_figure():
     assert np.isnan(found.bins_p_value)
 
 
+def test_a_dose_on_an_edge_belongs_to_the_bin_that_begins_there():
+    panel = world()
+    panel["dose"] = np.random.default_rng(2).choice([0.0, 0.1, 0.2], len(panel))
+    counts = dose_effects(panel=panel, settings=SETTINGS).counts
+    for name, dose in {"rows_bin_0_10": 0.0, "rows_bin_10_20": 0.1, "rows_bin_20_100": 0.2}.items():
+        assert counts[name] == int((panel["dose"] == dose).sum())
+
+
 def purchases():
     rows = [
         # household, store, week, list, discount; the first week is the baseline

@@ -85,8 +85,9 @@ def test_slopes_and_errors_equal_a_regression_with_unit_and_period_effects():
     table = long(panels, codes)
     table["unknown"] = table["demo_age"].isna().astype(float)
     names = []
+    units = table.drop_duplicates("unit").query("mailed == 1")
     for name in ("demo_age", "demo_income", "unknown"):
-        centred = table[name] - (0.0 if name == "unknown" else 3.0)
+        centred = table[name] - (0.0 if name == "unknown" else units[name].mean())
         table[f"p_{name}"] = centred.fillna(0.0) * table["post"]
         table[f"t_{name}"] = table[f"p_{name}"] * table["mailed"]
         names += [f"p_{name}", f"t_{name}"]
@@ -101,7 +102,9 @@ def test_slopes_and_errors_equal_a_regression_with_unit_and_period_effects():
         one = found.loc[(True, name, "per_step")]
         assert one["estimate"] == pytest.approx(4.0 * fit.coef()[f"t_{name}"], rel=1e-6)
         assert one["se"] == pytest.approx(4.0 * fit.se()[f"t_{name}"], rel=1e-6)
-    assert found.loc[(True, "demo_age, demo_income", "missing_minus_mean"), "reason"] == ""
+    flag = found.loc[(True, "demo_age, demo_income", "missing_minus_mean")]
+    assert flag["estimate"] == pytest.approx(4.0 * fit.coef()["t_unknown"], rel=1e-6)
+    assert flag["se"] == pytest.approx(4.0 * fit.se()["t_unknown"], rel=1e-6)
 
 
 def test_known_effects_by_level_and_slope_are_recovered():
@@ -136,6 +139,10 @@ def test_missing_is_a_level_with_its_difference():
     one = found.differences.query("moderator == 'demo_age' and level == 'missing'").iloc[0]
     assert one["against"] == "known"
     assert one["ci_low"] < 12.0 < one["ci_high"]
+    levels = found.levels.query("moderator == 'demo_age'").set_index("level")
+    known = levels.drop("missing")
+    mean = np.average(known["estimate"], weights=known["n_treated"])
+    assert one["estimate"] == pytest.approx(levels.loc["missing", "estimate"] - mean)
     unlisted = run(panels, codes[codes["demo_age"].notna()]).levels
     same = found.levels["moderator"] == "demo_age"
     pd.testing.assert_frame_equal(found.levels[same], unlisted[unlisted["moderator"] == "demo_age"])
