@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from promo_uplift.effects.panel.store_study import StoreStudyAnalysis
+from promo_uplift.effects.panel.store_changes import StoreStudyAnalysis
 from promo_uplift.sources.store_tables import STORE_STUDY_COLUMNS
 
 REPOSITORY = Path(__file__).parents[2]

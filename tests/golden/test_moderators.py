@@ -9,7 +9,8 @@ import pytest
 
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.effects.panel.arrays import CampaignPanel
-from promo_uplift.effects.panel.moderators import ModeratorRules, moderator_effects
+from promo_uplift.effects.panel.moderator_slopes import ModeratorRules
+from promo_uplift.effects.panel.moderators import moderator_effects
 from promo_uplift.effects.panel.two_by_two import two_by_two
 from promo_uplift.effects.panel.window import PanelRules, PanelWindow
 

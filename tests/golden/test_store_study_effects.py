@@ -9,12 +9,9 @@ from published_store_study import PUBLISHED, SIZE, published_store_study
 from scipy.stats import ttest_ind
 
 from promo_uplift.contracts.errors import MetricError
-from promo_uplift.effects.panel.store_study import (
-    StoreStudyAnalysis,
-    before_after_association,
-    store_study_effects,
-    store_study_table,
-)
+from promo_uplift.effects.panel.store_changes import StoreStudyAnalysis
+from promo_uplift.effects.panel.store_moderators import before_after_association
+from promo_uplift.effects.panel.store_study import store_study_effects, store_study_table
 from promo_uplift.simulation import StoreStudyParameters, simulate_store_study
 from promo_uplift.sources.store_tables import STORE_STUDY_COLUMNS, store_tables
 

@@ -15,14 +15,14 @@ import pandas as pd
 from scipy.stats import chi2
 
 from promo_uplift.contracts.errors import MetricError
-from promo_uplift.contracts.results import BoolArray, FloatArray
+from promo_uplift.contracts.results import BoolArray
 from promo_uplift.effects.estimate import Estimate, Label, estimates_table
 from promo_uplift.effects.panel.arrays import CampaignPanel
-from promo_uplift.effects.panel.contrasts import Contrasts, contrasts
+from promo_uplift.effects.panel.contrasts import contrasts
 from promo_uplift.effects.panel.few_clusters import holm
-from promo_uplift.effects.panel.rank import refuse_rank_deficient
+from promo_uplift.effects.panel.moderator_slopes import ModeratorJob, ModeratorRules, code_slopes
 from promo_uplift.effects.panel.two_by_two import NO_VALID_CAMPAIGN, POOLED, two_by_two_influence
-from promo_uplift.effects.panel.window import PanelRules, PanelWindow, valid_panels
+from promo_uplift.effects.panel.window import PanelWindow, valid_panels
 
 MISSING: Final = "missing"
 
@@ -56,57 +56,6 @@ class ModeratorEffects:
     differences: pd.DataFrame
     tests: pd.DataFrame
     slopes: pd.DataFrame
-
-
-@dataclass(frozen=True, slots=True)
-class ModeratorRules:
-    """When a level can carry an estimate.
-
-    Attributes
-    ----------
-    panel : PanelRules
-        What a campaign needs at all, and mailed and other units that a level needs over all.
-    min_cell : int
-        Units of each arm that a level needs in a campaign for the campaign to count in it.
-
-    Raises
-    ------
-    MetricError
-        If ``min_cell`` is below 2: one unit has no error.
-    """
-
-    panel: PanelRules
-    min_cell: int
-
-    def __post_init__(self) -> None:
-        """Refuse cells without an error."""
-        if self.min_cell < 2:
-            raise MetricError(f"`min_cell` must be at least 2, found {self.min_cell}.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    stack: Contrasts
-    rules: ModeratorRules
-    label: Label
-    scale: float
-    level: float
-
-    def estimate(
-        self, *, estimator: str, value: float, influence: FloatArray, counts: tuple[int, int, int]
-    ) -> Estimate:
-        """Estimate from the weekly effect and the households' parts of its error, ``(H,)``."""
-        n = counts[2]
-        index = pd.Index(self.stack.households, name="household_id")
-        parts = pd.Series(self.scale * influence, index=index)
-        return Estimate.normal(
-            label=replace(self.label, estimator=estimator),
-            value=self.scale * value,
-            se=float(np.sqrt(n / (n - 1) * np.square(parts).sum())),
-            level=self.level,
-            counts=counts,
-            influence=parts,
-        )
 
 
 def moderator_effects(
@@ -162,7 +111,7 @@ def moderator_effects(
         raise MetricError(f"`panels` must hold a valid campaign: {NO_VALID_CAMPAIGN}, {reasons}.")
     stack = contrasts(panels=valid.panels, outcome=outcome, window=window)
     label = Label("panel", "", "att", POOLED, outcome)
-    job = _Job(stack, rules, label, window.scale(outcome), level)
+    job = ModeratorJob(stack, rules, label, window.scale(outcome), level)
     codes = moderators.reindex(stack.households)
     by_level: list[pd.DataFrame] = []
     differences: list[pd.DataFrame] = []
@@ -181,7 +130,7 @@ def moderator_effects(
         levels=pd.concat(by_level, ignore_index=True),
         differences=found.assign(p_holm=holm(found["p_value"].to_numpy(dtype=np.float64))),
         tests=tested.assign(p_holm=holm(tested["p_value"].to_numpy(dtype=np.float64))),
-        slopes=_slopes(job, codes),
+        slopes=code_slopes(job, codes),
     )
 
 
@@ -211,14 +160,16 @@ def _level_names(codes: pd.Series) -> dict[str, BoolArray]:
     return names
 
 
-def _by_level(job: _Job, codes: pd.Series) -> tuple[dict[str, Estimate], dict[str, int]]:
+def _by_level(job: ModeratorJob, codes: pd.Series) -> tuple[dict[str, Estimate], dict[str, int]]:
     estimates, left_out = {}, {}
     for name, households in _level_names(codes).items():
         estimates[name], left_out[name] = _of_households(job, households, f"level_{name}")
     return estimates, left_out
 
 
-def _of_households(job: _Job, households: BoolArray, estimator: str) -> tuple[Estimate, int]:
+def _of_households(
+    job: ModeratorJob, households: BoolArray, estimator: str
+) -> tuple[Estimate, int]:
     """Effect on the mailed among these households, and mailed units left out."""
     stack, rules = job.stack, job.rules
     treated = stack.treated * households[:, np.newaxis]
@@ -244,7 +195,9 @@ def _of_households(job: _Job, households: BoolArray, estimator: str) -> tuple[Es
     return found, left_out
 
 
-def _differences(job: _Job, codes: pd.Series, estimates: Mapping[str, Estimate]) -> pd.DataFrame:
+def _differences(
+    job: ModeratorJob, codes: pd.Series, estimates: Mapping[str, Estimate]
+) -> pd.DataFrame:
     """Levels against the lowest, missing against the known: their households are different ones."""
     known = {name: one for name, one in estimates.items() if name != MISSING}
     base = next((name for name, one in known.items() if one.is_valid), "")
@@ -262,7 +215,7 @@ def _differences(job: _Job, codes: pd.Series, estimates: Mapping[str, Estimate])
     return table
 
 
-def _mean(job: _Job, levels: Mapping[str, Estimate]) -> Estimate:
+def _mean(job: ModeratorJob, levels: Mapping[str, Estimate]) -> Estimate:
     """Levels' mean effect by their mailed units, as given."""
     valid = [one for one in levels.values() if one.is_valid]
     share = np.array([one.n_treated for one in valid], dtype=np.float64)
@@ -286,7 +239,7 @@ def _summed(estimates: Sequence[Estimate]) -> tuple[int, int, int]:
     )
 
 
-def _minus(job: _Job, one: Estimate, base: Estimate) -> Estimate:
+def _minus(job: ModeratorJob, one: Estimate, base: Estimate) -> Estimate:
     if one.influence is None or base.influence is None:
         reason = one.reason or base.reason
         return Estimate.none(label=replace(job.label, estimator="difference"), reason=reason)
@@ -317,95 +270,3 @@ def _equal_effects(estimates: Mapping[str, Estimate]) -> dict[str, object]:
         "p_value": float(chi2.sf(statistic, df)),
         "reason": "",
     }
-
-
-def _slopes(job: _Job, codes: pd.DataFrame) -> pd.DataFrame:
-    ordered = [name for name in codes.columns if pd.api.types.is_numeric_dtype(codes[name])]
-    columns = {name: _columns(job, name, codes[name]) for name in ordered}
-    tables = []
-    alone: list[tuple[str, str, Estimate]] = []
-    for name in ordered:
-        alone += _regression(job, columns[name])
-    for name in [one for one in codes.columns if one not in ordered]:
-        reason = "no ordered code: see the levels"
-        label = replace(job.label, estimator="pooled_regression")
-        alone.append((name, "per_step", Estimate.none(label=label, reason=reason)))
-    families = [(False, alone)]
-    if len(ordered) > 1:
-        families.append((True, _regression(job, _together(columns))))
-    for adjusted, family in families:
-        table = estimates_table([one for *_, one in family])
-        table.insert(0, "adjusted", adjusted)
-        table.insert(0, "term", [term for _, term, _ in family])
-        table.insert(0, "moderator", [name for name, *_ in family])
-        tables.append(table.assign(p_holm=holm(table["p_value"].to_numpy(dtype=np.float64))))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _columns(job: _Job, name: str, codes: pd.Series) -> dict[tuple[str, str], FloatArray]:
-    """Return the centred code and the flag of missing, per household ``(H,)``."""
-    weight = job.stack.treated.sum(axis=1)
-    known = codes.notna().to_numpy()
-    value = codes.to_numpy(dtype=np.float64)
-    total = weight[known].sum()
-    mean = float(weight[known] @ value[known] / total) if total > 0.0 else 0.0
-    columns = {(name, "per_step"): np.where(known, value - mean, 0.0)}
-    if not known.all():
-        columns[(name, "missing_minus_mean")] = (~known).astype(np.float64)
-    return columns
-
-
-def _together(
-    columns: Mapping[str, Mapping[tuple[str, str], FloatArray]],
-) -> dict[tuple[str, str], FloatArray]:
-    """All moderators in one regression; flags that are the same households are one column."""
-    merged: dict[tuple[str, str], FloatArray] = {}
-    for one in columns.values():
-        for (name, term), values in one.items():
-            same = [key for key, other in merged.items() if np.array_equal(other, values)]
-            if term == "missing_minus_mean" and same:
-                key = next(iter(same))
-                merged[(f"{key[0]}, {name}", term)] = merged.pop(key)
-            else:
-                merged[(name, term)] = values
-    return merged
-
-
-def _regression(
-    job: _Job, columns: Mapping[tuple[str, str], FloatArray]
-) -> list[tuple[str, str, Estimate]]:
-    """Effects per unit of the columns: weighted least squares on changes, campaign effects out."""
-    stack = job.stack
-    household, campaign = np.nonzero(stack.treated + stack.control)
-    treated = stack.treated[household, campaign]
-    weight = stack.weight[campaign]
-    design = {"treatment x post": treated}
-    design |= {f"{' '.join(k)} x post": v[household] for k, v in columns.items()}
-    design |= {
-        f"treatment x {' '.join(k)} x post": v[household] * treated for k, v in columns.items()
-    }
-    raw = np.column_stack([*design.values(), stack.change[household, campaign]])
-    count = np.bincount(campaign)
-    means = np.column_stack([np.bincount(campaign, weights=x) / count for x in raw.T])
-    left = (raw - means[campaign]) * np.sqrt(weight)[:, np.newaxis]
-    x, y = left[:, :-1], left[:, -1]
-    label = replace(job.label, estimator="pooled_regression")
-    counts = stack.counts
-    try:
-        refuse_rank_deficient(pd.DataFrame(x, columns=list(design)))
-    except MetricError as error:
-        none = Estimate.none(label=label, reason=str(error), counts=counts)
-        return [(name, term, none) for name, term in columns]
-    inverse = np.linalg.inv(x.T @ x)
-    beta = inverse @ (x.T @ y)
-    parts = (x * (y - x @ beta)[:, np.newaxis]) @ inverse
-    found = []
-    first = 1 + len(columns)
-    for k, (name, term) in enumerate(columns, start=first):
-        influence = np.zeros(len(stack.households))
-        np.add.at(influence, household, parts[:, k])
-        one = job.estimate(
-            estimator="pooled_regression", value=float(beta[k]), influence=influence, counts=counts
-        )
-        found.append((name, term, one))
-    return found
