@@ -104,7 +104,8 @@ def full_estimate(*, stack: Contrasts, estimator: Estimator) -> float:
 def estimates_without(*, stack: Contrasts, estimator: Estimator) -> FloatArray:
     """Effect without each household, outcome unit per week, ``(H,)``.
 
-    NaN where the household is the last of an arm. Sums over households less the household's own, campaign by campaign: no refit, no approximation.
+    NaN where the household is the last of an arm. Sums over households less the household's own,
+    campaign by campaign: no refit, no approximation.
     """
     change = stack.change
     n_treated = stack.treated.sum(axis=0) - stack.treated

@@ -92,7 +92,7 @@ def wild_bootstrap(*, stack: Contrasts, reps: int, seed: int, level: float) -> W
             f"{reps}."
         )
     fit = within(stack)
-    norm = float(np.sqrt(np.square(fit.scores(fit.coefficient)).sum()))
+    norm = float(np.linalg.norm(fit.scores(fit.coefficient)))
     if norm == 0.0:
         raise MetricError("`stack` must leave residuals; the outcome is fitted exactly.")
     is_enumerated = n_clusters < 63 and 2**n_clusters <= reps
@@ -104,7 +104,8 @@ def wild_bootstrap(*, stack: Contrasts, reps: int, seed: int, level: float) -> W
     def p_value(at: float) -> float:
         observed = abs(fit.coefficient - at) * fit.total / norm
         beyond = int((statistic(at) >= observed * (1.0 - _TIE)).sum())
-        return beyond / n_draws if is_enumerated else (1 + beyond) / (1 + n_draws)
+        share = beyond / n_draws if is_enumerated else (1 + beyond) / (1 + n_draws)
+        return float(share)
 
     se = norm / fit.total
     bounds = [
@@ -128,8 +129,7 @@ def _signs(*, n_clusters: int, reps: int, seed: int, is_enumerated: bool) -> Flo
     if is_enumerated:
         return np.array(list(product((-1.0, 1.0), repeat=n_clusters))).T
     drawn = np.random.default_rng(seed).integers(0, 2, size=(n_clusters, reps))
-    signs: FloatArray = 2.0 * drawn - 1.0
-    return signs
+    return (2 * drawn - 1).astype(np.float64)
 
 
 def _statistics(*, stack: Contrasts, signs: FloatArray) -> Callable[[float], FloatArray]:
