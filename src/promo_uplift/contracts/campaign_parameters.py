@@ -146,6 +146,46 @@ class LedgerSettings(Parameters):
     discovery: Literal["bh", "by"]
 
 
+class DefinitionParameters(Parameters):
+    """Which definitions of treatment and control are put side by side, on the trials' windows.
+
+    ``category`` is the commodity of ``coupon_exposure``.
+    """
+
+    treatments: list[Literal["campaign_targeted", "coupon_exposure", "campaign_participation"]]
+    controls: list[Literal["not_targeted", "not_yet_targeted", "never_targeted_before"]]
+    category: str
+
+
+class DoseParameters(Parameters):
+    """Discount depth and exposure to displays and mailers, within household and category.
+
+    ``baseline_weeks`` are the first weeks of the data, in which stores and usual products are
+    found; ``edges`` the lower edges of the bins of the dose.
+    """
+
+    categories: list[str] = Field(min_length=1)
+    baseline_weeks: Count
+    usual_weeks: Count
+    edges: list[Annotated[float, Field(ge=0.0, lt=1.0)]] = Field(min_length=2)
+    min_households: Count
+
+
+class ModeratorParameters(Parameters):
+    """For whom a campaign did more: demographics, and traits of the household's store.
+
+    The store is the one with most visits in the first ``store_weeks`` of the data, its size the
+    number of households that bought there then, in ``store_groups`` equal groups.
+    """
+
+    demographics: list[
+        Literal["demo_age", "demo_income", "demo_household_size", "demo_home_owner"]
+    ]
+    store_weeks: Count
+    store_groups: Annotated[int, Field(ge=2)]
+    min_cell: Annotated[int, Field(ge=2)]
+
+
 class CampaignParameters(Parameters):
     """Everything that the measurement of campaigns is a function of, beside data and seed."""
 
@@ -154,3 +194,6 @@ class CampaignParameters(Parameters):
     adjusted: AdjustedParameters
     reconciliation: ReconciliationSettings
     ledger: LedgerSettings
+    definitions: DefinitionParameters
+    doses: DoseParameters
+    moderators: ModeratorParameters

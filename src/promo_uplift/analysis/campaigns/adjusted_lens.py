@@ -158,7 +158,7 @@ def adjusted_lens(
     settings : AdjustedSettings
         Outcome, level, overlap, seed.
     """
-    fit = _fitter(parameters=parameters, seed=settings.seed)
+    fit = linear_fitter(parameters=parameters, seed=settings.seed)
     nuisances = fit(data)
     pooled = pooled_sample(
         data=data,
@@ -225,9 +225,10 @@ def adjusted_lens(
     )
 
 
-def _fitter(
+def linear_fitter(
     *, parameters: AdjustedParameters, seed: int
 ) -> Callable[[TrialData], LinearNuisances]:
+    """Return what fits held-out linear nuisances of any trials, campaign by campaign."""
     folds_seed = derived_seed(seed=seed, purpose="adjusted/folds")
 
     def fit(data: TrialData) -> LinearNuisances:
