@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
+import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
 from promo_uplift.analysis.campaigns.panel_lens import SPEND, PanelLens, panel_rules, panel_window
@@ -151,16 +153,13 @@ def _given(panel: CampaignPanel, parameters: PanelParameters) -> dict[str, float
     }
 
 
-def redeemers_of(*, pairs: Sequence[tuple[int, int]], lens: PanelLens) -> dict[str, int]:
-    """Mailed households of the panel that redeemed, by campaign.
-
-    ``pairs`` are distinct ``(campaign, household)`` of redemptions.
-    """
-    by_campaign = pd.DataFrame(pairs, columns=["campaign", "household"]).groupby("campaign")
-    redeemed = {str(name): set(rows["household"]) for name, rows in by_campaign}
+def redeemers_of(*, redemptions: ir.Table, lens: PanelLens) -> dict[str, int]:
+    """Mailed households of the panel that redeemed a coupon of the campaign, by campaign."""
+    pairs = redemptions.select("campaign_id", "household_id").distinct().to_pyarrow().to_pandas()
+    redeemed = {str(name): rows for name, rows in pairs.groupby("campaign_id")["household_id"]}
     return {
-        one.campaign: len(
-            redeemed.get(one.campaign, set()) & set(one.households[one.treatment == 1].tolist())
+        one.campaign: int(
+            np.isin(one.households[one.treatment == 1], redeemed.get(one.campaign, [])).sum()
         )
         for one in lens.panels
     }
