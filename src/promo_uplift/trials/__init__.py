@@ -3,6 +3,9 @@
 from promo_uplift.features import usable_covariates, window_audit
 from promo_uplift.trials.arrays import to_trial_data, without_rows
 from promo_uplift.trials.build import LEADING, build_trials
+from promo_uplift.trials.calendar_panel import CalendarPanel, calendar_panel
+from promo_uplift.trials.controls import CONTROL_DEFINITIONS
+from promo_uplift.trials.dose_panel import DoseDesign, DosePanel, continuous_dose_panel
 from promo_uplift.trials.panel import household_week_panel
 from promo_uplift.trials.panel_selection import (
     PanelCampaign,
@@ -20,9 +23,15 @@ from promo_uplift.trials.table import (
     table_arms,
     table_trials,
 )
+from promo_uplift.trials.treatments import TREATMENT_DEFINITIONS
 
 __all__ = [
+    "CONTROL_DEFINITIONS",
     "LEADING",
+    "TREATMENT_DEFINITIONS",
+    "CalendarPanel",
+    "DoseDesign",
+    "DosePanel",
     "PanelCampaign",
     "PanelSelection",
     "PanelWeeks",
@@ -31,6 +40,8 @@ __all__ = [
     "TableTrial",
     "TrialSelection",
     "build_trials",
+    "calendar_panel",
+    "continuous_dose_panel",
     "household_folds",
     "household_week_panel",
     "one_trial",
