@@ -137,6 +137,14 @@ def test_independent_columns_are_the_first_that_are_new():
     assert independent_columns(values=wide, tolerance=1e-7).tolist() == [True] * 3 + [False] * 2
 
 
+def test_nearly_collinear_columns_do_not_hide_a_collinear_one():
+    """Läuchli's columns, on which one pass of Gram-Schmidt loses its right angles."""
+    small = 3e-7
+    values = np.vstack([np.ones(3), small * np.eye(3)])
+    values = np.column_stack([values, values[:, 1] - values[:, 2]])
+    assert independent_columns(values=values, tolerance=1e-7).tolist() == [True] * 3 + [False]
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [

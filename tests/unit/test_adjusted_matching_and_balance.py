@@ -101,6 +101,21 @@ def test_a_wider_caliper_leaves_fewer_alone_and_every_mailed_row_is_counted():
     assert len(path) == 6
 
 
+def test_the_caliper_is_in_standard_deviations_of_the_campaign():
+    data, nuisances, _ = confounded(seed=2)
+    logit = np.log(nuisances.propensity / (1.0 - nuisances.propensity))
+    flat = NuisanceValues(1.0 / (1.0 + np.exp(-logit / 8.0)), nuisances.mu0, nuisances.mu1)
+    steep, gentle = (
+        match_nearest(sample=sample_of(data, one), caliper=0.1, seed=1) for one in (nuisances, flat)
+    )
+    np.testing.assert_array_equal(steep.treated, gentle.treated)
+    distance = np.abs(logit[steep.treated] - logit[steep.control])
+    width = np.array([0.1 * logit[data.campaign == c].std() for c in (8, 13)])
+    allowed = np.where(data.campaign[steep.treated] == 8, *width)
+    assert (distance <= allowed).all()
+    assert distance.max() > 0.9 * allowed.min()
+
+
 def test_nobody_within_the_caliper_is_a_reason():
     data, nuisances, _ = confounded(n_households=30, seed=2)
     sample = sample_of(data, nuisances)

@@ -21,7 +21,9 @@ from promo_uplift.effects.adjusted import (
 )
 from promo_uplift.effects.adjusted.estimators import weighted_effects
 from promo_uplift.effects.adjusted.outcome_regression import regression_effects
+from promo_uplift.effects.adjusted.refuters import _dummy_outcome
 from promo_uplift.effects.estimate import Estimate, Label
+from promo_uplift.trials.splits import household_folds
 from tests.unit.adjusted_worlds import LEVEL, OVERLAP, RULES, confounded, sample_of
 
 LABEL = Label("cross_section", "aipw", "att", "pooled", "spend_usd")
@@ -160,6 +162,29 @@ def test_the_naive_difference_fails_the_dummy_outcome():
     assert one.p_value < 0.001
     assert one.shift_se > 5
     assert one.rejected_share == 1.0
+
+
+def test_the_dummy_outcome_is_what_a_household_spends_without_a_mailing():
+    data, nuisances, _ = confounded()
+    exact = replace(data, outcome=np.where(data.treatment == 1, 1e6, nuisances.mu0))
+    changed = _dummy_outcome(exact, nuisances, np.random.default_rng(0))
+    np.testing.assert_allclose(changed.outcome, nuisances.mu0)
+
+
+def test_linear_nuisances_know_nothing_of_the_fold_that_they_are_of():
+    data, _, _ = confounded()
+    before = linear_nuisances(data=data, rules=CHEAP)
+    held_out = household_folds(groups=data.groups, n_folds=2, seed=CHEAP.seed) == 1
+    other = replace(
+        data,
+        outcome=np.where(held_out, -data.outcome, data.outcome),
+        treatment=np.where(held_out, 1 - data.treatment, data.treatment),
+    )
+    after = linear_nuisances(data=other, rules=CHEAP)
+    for name in ("propensity", "mu0", "mu1"):
+        one, two = getattr(before, name), getattr(after, name)
+        np.testing.assert_allclose(one[held_out], two[held_out])
+        assert np.abs(one[~held_out] - two[~held_out]).min() > 0.0
 
 
 def test_draws_are_seeded(robust):

@@ -21,6 +21,9 @@ from promo_uplift.effects.adjusted.regression import (
 )
 from promo_uplift.effects.adjusted.sample import Sample
 
+#: Columns that a reason names.
+NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class RegressionRules:
@@ -152,4 +155,5 @@ def _unfit_arm(*, name: str, arm: BoolArray, design: Design, rules: RegressionRu
     if keep.all():
         return ""
     lost = [name for name, kept in zip(design.columns, keep, strict=True) if not kept]
-    return f"within the {name} arm these columns add nothing: {', '.join(lost)}"
+    shown = ", ".join(lost[:NAMED]) + (f" and {len(lost) - NAMED} more" if lost[NAMED:] else "")
+    return f"within the {name} arm these columns add nothing: {shown}"
