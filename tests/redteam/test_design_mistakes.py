@@ -80,7 +80,11 @@ MISTAKES = {
         f"{MEASUREMENT}; {TARGETING}",
         "PU-UNITS",
     ),
-    "week_one_off": ("Week = ceil(DAY / 7), one week off on most days", TARGETING, "PU-WEEK"),
+    "week_one_off": (
+        "Week = ceil(DAY / 7), one week off on two days of seven",
+        TARGETING,
+        "PU-WEEK",
+    ),
     "utc_as_local": ("UTC timestamps read as the stores' clock", SEVERAL, "PU-CLOCK"),
     "max_over_campaigns": (
         "Treated = treated by any campaign, in every campaign",
@@ -174,7 +178,12 @@ MISTAKES = {
     ),
     "no_untreated": ("Treatment = after, so that coefficients reach 1e13", BEFORE_AFTER, "PU-RANK"),
     "few_clusters": (
-        "130 dummies, 30 clusters, a covariance with negative variances",
+        "130 coefficients with errors from 30 clusters",
+        MEASUREMENT,
+        "PU-CLUSTERS",
+    ),
+    "negative_variance": (
+        "A clustered covariance with a negative variance, warned of and ignored",
         MEASUREMENT,
         "PU-CLUSTERS",
     ),
@@ -653,6 +662,10 @@ def few_clusters(world):
     return ClusterCovariance.of(
         n_clusters=30, covariance=clustered_covariance(design, outcome, households)
     )
+
+
+def negative_variance(world):
+    return ClusterCovariance.of(n_clusters=2_264, covariance=[[58.8, 0.0], [0.0, -0.4]])
 
 
 def fragile_trend(world):

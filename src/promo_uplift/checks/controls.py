@@ -58,9 +58,9 @@ def _look(evidence: Evidence, _: CheckParameters) -> Finding:
     """Look whether the rule reads the future, and whether deleting that changes a control."""
     rule = evidence.need(ControlRule)
     reads = (
-        f"reads up to {-rule.last_day} days before the start"
+        f"ends {-rule.last_day} day{'s' * (rule.last_day < -1)} before the start"
         if rule.last_day < 0
-        else f"reads up to day {rule.last_day} from the start on"
+        else f"reads on to day {rule.last_day} from the start"
     )
     return Finding(
         rule="the rule that picks controls reads nothing at or after time zero",
@@ -68,7 +68,7 @@ def _look(evidence: Evidence, _: CheckParameters) -> Finding:
         threshold=0.0,
         passed=rule.last_day < 0 and rule.n_changed == 0,
         sentence=(
-            f"The rule {reads}; of {rule.n_controls:,} controls known at the start, what happened "
+            f"By its own word the rule {reads}; of {rule.n_controls:,} controls known at the start, what happened "
             f"later adds or removes {rule.n_changed:,}."
         ),
     )
