@@ -16,6 +16,8 @@ from promo_uplift.contracts.results import Interval
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 OpenShare = Annotated[float, Field(gt=0.0, lt=1.0)]
 Count = Annotated[int, Field(ge=1)]
+Size = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Hour = Annotated[int, Field(ge=0, le=24)]
 Usd = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Outcome = Literal["spend_usd", "target_spend_usd", "other_spend_usd", "all_sales_usd", "outcome"]
 Scalar = str | int | float | bool
@@ -313,6 +315,45 @@ class CheckParameters(Parameters):
     refuse_clipped_share: Share
     power: OpenShare
     on_fail: dict[str, VerdictName]
+
+    # of the data, the design and the estimate
+    min_id_match_share: Share
+    min_join_share: Share
+    max_other_units_share: Share
+    max_units_per_basket: Size
+    max_week_mismatch_share: Share
+    closed_from_hour: Hour
+    closed_to_hour: Hour
+    max_closed_share: Share
+    max_dropped_share: Share
+    min_dropped_p: OpenShare
+    max_history_gap_share: Share
+    max_outlying_smd_ratio: Size
+    min_outlying_smd: Size
+    max_weighted_smd: Size
+    min_matched_share: Share
+    min_pretrend_p: OpenShare
+    min_pretrend_power: Share
+    max_placebo_ratio: Share
+    min_subset_correlation: Share
+    min_clusters: Count
+    min_honest_breakdown: Size
+    min_winsor_share: Share
+    min_households: Count
+    max_household_move_share: Share
+    max_campaign_move_share: Share
+    min_same_sign_share: Share
+    min_agreement_p: OpenShare
+    max_forbidden_weight: Share
+
+    @model_validator(mode="after")
+    def _night_has_hours(self) -> CheckParameters:
+        if not self.closed_from_hour < self.closed_to_hour:
+            raise ValueError(
+                f"`closed_from_hour` must be before `closed_to_hour`, got {self.closed_from_hour} "
+                f"and {self.closed_to_hour}: receipts of no hour would be looked at."
+            )
+        return self
 
 
 class WordingParameters(Parameters):
