@@ -8,14 +8,30 @@ from typing import Final
 import pandas as pd
 
 from promo_uplift.checks import (
+    baseline,
+    calibration,
+    claims,
     clipping,
+    contact_cost,
+    e_value,
+    effect_bounds,
+    funding,
+    gain_end,
+    held_out,
+    honesty,
+    intervals,
     lottery,
+    many,
+    outcome_model,
     overlap,
     placebo,
     policy,
     ranking,
+    segments,
     separation,
+    stated,
     windows,
+    winner,
 )
 from promo_uplift.checks.evidence import Check, CheckResult, Evidence
 from promo_uplift.contracts.errors import CheckError
@@ -30,6 +46,22 @@ _MODULES = (
     placebo,
     ranking,
     policy,
+    baseline,
+    gain_end,
+    calibration,
+    outcome_model,
+    honesty,
+    held_out,
+    winner,
+    contact_cost,
+    funding,
+    e_value,
+    effect_bounds,
+    intervals,
+    stated,
+    segments,
+    claims,
+    many,
 )
 CHECKS: Final[dict[str, Check]] = {module.CHECK.code: module.CHECK for module in _MODULES}
 
