@@ -64,16 +64,22 @@ def _look(evidence: Evidence, parameters: CheckParameters) -> Finding:
     limit = parameters.max_gain_end_errors
     words, curve = evidence.wording, evidence.need(GainCurveEnd)
     distance = abs(curve.end - curve.effect) / curve.se if curve.se > 0.0 else float("inf")
+    passed = distance <= limit
+    cause = (
+        ""
+        if passed
+        else " A curve of raw outcomes or raw differences of arms ranks by who spends, not by who "
+        "responds."
+    )
     return Finding(
         rule=f"a gain curve ends at the adjusted average effect, within {limit:g} of its errors",
         value=distance,
         threshold=limit,
-        passed=distance <= limit,
+        passed=passed,
         sentence=(
             f"The gain curve ends at {words.amount(curve.end)}, the adjusted average effect is "
             f"{words.amount(curve.effect)} (error {words.size(curve.se)}): {distance:.1f} errors "
-            f"apart, {limit:g} are allowed. A curve of raw outcomes or raw differences of arms "
-            "ranks by who spends, not by who responds."
+            f"apart, {limit:g} are allowed.{cause}"
         ),
     )
 
