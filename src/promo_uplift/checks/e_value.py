@@ -10,9 +10,7 @@ from promo_uplift.checks.evidence import Check, Evidence, Finding
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import CheckParameters
 from promo_uplift.contracts.results import Interval
-
-#: Log risk ratio per standard deviation of effect (VanderWeele & Ding 2017, Table 2).
-LOG_RISK_RATIO_PER_SD = 0.91
+from promo_uplift.effects.adjusted.e_value import LOG_RISK_RATIO_PER_SD, e_value_of_risk_ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +68,7 @@ class StatedEValue:
 
 
 def _e_value(standardised: float) -> float:
-    ratio = np.exp(LOG_RISK_RATIO_PER_SD * standardised)
-    return float(ratio + np.sqrt(ratio * (ratio - 1.0)))
+    return e_value_of_risk_ratio(float(np.exp(LOG_RISK_RATIO_PER_SD * standardised)))
 
 
 def _look(evidence: Evidence, parameters: CheckParameters) -> Finding:

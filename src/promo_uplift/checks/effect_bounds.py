@@ -54,7 +54,8 @@ class EffectBounds:
 
 def _width_variation(bounds: EffectBounds) -> float:
     """Coefficient of variation of the width over the middle; infinite where none can be told."""
-    middle, width = (bounds.low + bounds.high) / 2.0, bounds.high - bounds.low
+    middle = (bounds.low + bounds.high) / 2.0
+    width = np.abs(bounds.high - bounds.low)
     known = np.isfinite(middle) & np.isfinite(width) & (middle != 0.0)
     if known.sum() < MIN_ROWS or np.ptp(np.abs(middle[known])) == 0.0:
         return float("inf")

@@ -46,6 +46,7 @@ _MODULES = (
     placebo,
     ranking,
     policy,
+    # of rankings, policies and reports
     baseline,
     gain_end,
     calibration,

@@ -291,6 +291,7 @@ class CheckParameters(Parameters):
     max_clipped_share: Share
     refuse_clipped_share: Share
     power: OpenShare
+    # of rankings, policies and reports
     max_gain_end_errors: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
     max_prediction_change: Share
     min_profit_width_ratio: Share
