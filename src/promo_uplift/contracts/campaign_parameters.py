@@ -178,9 +178,7 @@ class ModeratorParameters(Parameters):
     number of households that bought there then, in ``store_groups`` equal groups.
     """
 
-    demographics: list[
-        Literal["demo_age", "demo_income", "demo_household_size", "demo_home_owner"]
-    ]
+    demographics: list[Literal["demo_age", "demo_income", "demo_household_size", "demo_home_owner"]]
     store_weeks: Count
     store_groups: Annotated[int, Field(ge=2)]
     min_cell: Annotated[int, Field(ge=2)]

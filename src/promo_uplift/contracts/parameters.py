@@ -314,6 +314,17 @@ class CheckParameters(Parameters):
     max_clipped_share: Share
     refuse_clipped_share: Share
     power: OpenShare
+    # of rankings, policies and reports
+    max_gain_end_errors: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+    max_prediction_change: Share
+    min_profit_width_ratio: Share
+    max_cost_departure: Share
+    max_reimbursed_share: Share
+    max_e_value_departure: Share
+    min_bound_width_variation: Share
+    share_rounding: Share
+    idle_actions: list[str]
+    family_error: OpenShare
     on_fail: dict[str, VerdictName]
 
     # of the data, the design and the estimate

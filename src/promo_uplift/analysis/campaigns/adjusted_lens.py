@@ -11,10 +11,9 @@ import pandas as pd
 
 from promo_uplift.contracts.campaign_parameters import AdjustedParameters
 from promo_uplift.contracts.results import FloatArray, TrialData
-from promo_uplift.effects import POOLED, OverlapSummary, PlaceboEffect, manski_bounds, no_placebo
+from promo_uplift.effects import OverlapSummary, PlaceboEffect, manski_bounds, no_placebo
 from promo_uplift.effects.adjusted import (
     AdjustedEffect,
-    Matching,
     Refutation,
     RefuterRules,
     RegressionRules,
@@ -198,7 +197,9 @@ def adjusted_lens(
         effects=tuple(effects),
         placebos=_placebos(placebo, samples, fit, settings),
         overlaps={
-            one.campaign: overlap_of_mailed(sample=one, overlap=settings.overlap, nuisances=nuisances)
+            one.campaign: overlap_of_mailed(
+                sample=one, overlap=settings.overlap, nuisances=nuisances
+            )
             for one in samples
         },
         matched_shares={
@@ -323,9 +324,7 @@ def _placebo_table(placebos: Mapping[str, PlaceboEffect]) -> pd.DataFrame:
     )
 
 
-def _stacked(
-    samples: tuple[Sample, ...], table: Callable[[Sample], pd.DataFrame]
-) -> pd.DataFrame:
+def _stacked(samples: tuple[Sample, ...], table: Callable[[Sample], pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([table(one) for one in samples], ignore_index=True)
 
 
@@ -370,9 +369,7 @@ def _sensitivity(
 
 def _redeemers(samples: tuple[Sample, ...]) -> pd.DataFrame:
     found = [
-        redeemer_effect(
-            sample=one, redemption=_mean_redemption(one), population=ATT
-        )
+        redeemer_effect(sample=one, redemption=_mean_redemption(one), population=ATT)
         for one in samples
     ]
     table = adjusted_table([one.effect for one in found])

@@ -102,9 +102,7 @@ def _chosen(
     for campaign in shared:
         for name in settings.panel:
             is_pooled = campaign == POOLED and name == pooled.label.estimator
-            chosen.append(
-                pooled if is_pooled else panel.effect(campaign=campaign, estimator=name)
-            )
+            chosen.append(pooled if is_pooled else panel.effect(campaign=campaign, estimator=name))
         for lens in (settings.cross_section, settings.matching):
             chosen += [_on_the_mailed(adjusted, campaign, name) for name in lens]
     return chosen
@@ -124,9 +122,7 @@ def _on_the_mailed(adjusted: AdjustedLens, campaign: str, estimator: str) -> Est
 def _diagnostics(campaign: str, panel: PanelLens, adjusted: AdjustedLens) -> LensDiagnostics:
     trend = next(one for one in panel.pre_trends if one.campaign == campaign)
     balance = adjusted.balance_of_methods
-    matched = balance[
-        (balance["campaign"] == campaign) & (balance["method"] == MATCHED_METHOD)
-    ]
+    matched = balance[(balance["campaign"] == campaign) & (balance["method"] == MATCHED_METHOD)]
     errors = panel.errors.loc[panel.errors["campaign"] == campaign, "se"].dropna()
     placebo = adjusted.placebos[campaign]
     return LensDiagnostics(

@@ -40,9 +40,7 @@ class DoseTables:
     report: pd.DataFrame
 
 
-def dose_tables(
-    *, tables: CanonicalTables, parameters: DoseParameters, level: float
-) -> DoseTables:
+def dose_tables(*, tables: CanonicalTables, parameters: DoseParameters, level: float) -> DoseTables:
     """Spend against each dose, within household and category, USD per 10 percentage points.
 
     A source without promotions has no exposure: its row says so.
@@ -87,9 +85,7 @@ def _panel(
         found = continuous_dose_panel(
             tables=tables,
             design=DoseDesign(
-                definition="discount_depth"
-                if version == "realised"
-                else "display_mailer_exposure",
+                definition="discount_depth" if version == "realised" else "display_mailer_exposure",
                 categories=categories,
                 baseline_weeks=parameters.baseline_weeks,
                 usual_weeks=parameters.usual_weeks,
@@ -109,9 +105,7 @@ def _panel(
     return index.panel, report
 
 
-def category_purchases(
-    *, tables: CanonicalTables, categories: tuple[str, ...]
-) -> pd.DataFrame:
+def category_purchases(*, tables: CanonicalTables, categories: tuple[str, ...]) -> pd.DataFrame:
     """Purchases summed by household, store, category and week, USD; ``PURCHASE_COLUMNS``."""
     products = tables.products.select("product_id", category="commodity")
     lines = tables.transactions.filter(tables.transactions.is_merchandise)

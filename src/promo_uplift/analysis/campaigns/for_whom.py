@@ -19,9 +19,7 @@ from promo_uplift.trials.selection import data_coverage
 STORE_SIZE: Final = "store_size"
 
 
-def household_traits(
-    *, tables: CanonicalTables, parameters: ModeratorParameters
-) -> pd.DataFrame:
+def household_traits(*, tables: CanonicalTables, parameters: ModeratorParameters) -> pd.DataFrame:
     """Demographics as ordered codes, and the size group of the household's store; index: household.
 
     Missing demographics stay missing: they are a level of their own. The store is found in the

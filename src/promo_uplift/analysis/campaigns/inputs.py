@@ -18,9 +18,7 @@ from promo_uplift.trials.panel import household_week_panel
 from promo_uplift.trials.panel_selection import PanelWeeks, select_panel_campaigns
 
 
-def trial_parameters(
-    *, parameters: CampaignParameters, trials: TrialParameters
-) -> TrialParameters:
+def trial_parameters(*, parameters: CampaignParameters, trials: TrialParameters) -> TrialParameters:
     """Return the configured trials for every campaign that is measured, with its windows."""
     return trials.model_copy(
         update={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,6 @@ from promo_uplift.contracts.campaign_parameters import PanelParameters
 from promo_uplift.contracts.panel import PANEL_OUTCOMES
 from promo_uplift.effects.estimate import Estimate, estimates_table
 from promo_uplift.effects.panel import (
-    LOG_SPEND,
     CampaignPanel,
     ErrorSettings,
     EventStudy,
@@ -199,5 +198,3 @@ def panel_lens(
         ),
         rank=fixed.rank,
     )
-
-

@@ -106,9 +106,7 @@ def staggered_lens(
             continue
         try:
             honest[study.campaign] = honest_bounds(
-                path=EventStudyPath(
-                    study.coefficients, study.covariance, int(study.is_pre.sum())
-                ),
+                path=EventStudyPath(study.coefficients, study.covariance, int(study.is_pre.sum())),
                 weights=effect_average(study, effect_weeks),
                 settings=settings,
             )
