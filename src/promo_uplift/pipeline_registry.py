@@ -11,6 +11,7 @@ from promo_uplift.pipelines import (
     causal_estimation,
     data_engineering,
     outside_sets,
+    panel_effects,
     reporting,
     simulation,
     table,
@@ -34,6 +35,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting.create_pipeline(),
     }
     neighbours = {
+        "panel_effects": panel_effects.create_pipeline(),
         "simulation": simulation.create_pipeline(),
         "benchmark": benchmark.create_pipeline(),
         "outside_sets": outside_sets.create_pipeline(),

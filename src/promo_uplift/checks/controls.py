@@ -68,8 +68,8 @@ def _look(evidence: Evidence, _: CheckParameters) -> Finding:
         threshold=0.0,
         passed=rule.last_day < 0 and rule.n_changed == 0,
         sentence=(
-            f"By its own word the rule {reads}; of {rule.n_controls:,} controls known at the start, what happened "
-            f"later adds or removes {rule.n_changed:,}."
+            f"By its own word the rule {reads}; of {rule.n_controls:,} controls known at "
+            f"the start, what happened later adds or removes {rule.n_changed:,}."
         ),
     )
 

@@ -42,7 +42,7 @@ WEIGHTED: Final = "ipw_att"
 SHOWN_COVARIATES: Final = 25
 
 
-def campaign_figures(
+def campaign_figures(  # noqa: PLR0913 - one page of figures, from every result
     *,
     panel: PanelLens,
     staggered: StaggeredLens,

@@ -10,6 +10,7 @@ from promo_uplift.analysis.campaigns.inputs import (
     build_calendar,
     build_panel,
     build_trials,
+    data_facts,
     trial_parameters,
 )
 from promo_uplift.analysis.campaigns.judge import judge_campaigns
@@ -34,6 +35,7 @@ __all__ = [
     "build_panel",
     "build_trials",
     "campaign_money",
+    "data_facts",
     "definitions_table",
     "dose_tables",
     "household_traits",

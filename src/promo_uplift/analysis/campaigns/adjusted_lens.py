@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from promo_uplift.contracts.campaign_parameters import AdjustedParameters
-from promo_uplift.contracts.results import FloatArray, TrialData
+from promo_uplift.contracts.results import FloatArray, NuisanceValues, TrialData
 from promo_uplift.effects import OverlapSummary, PlaceboEffect, manski_bounds, no_placebo
 from promo_uplift.effects.adjusted import (
     AdjustedEffect,
@@ -58,6 +59,8 @@ class AdjustedSettings:
         Propensities between which a row is in the overlap.
     placebo_days : int
         Days by which the placebo trials precede the mailing.
+    max_smd : float
+        Standardised mean difference up to which a covariate is balanced.
     seed : int
         Of folds, matching order and refuters.
     """
@@ -67,6 +70,7 @@ class AdjustedSettings:
     power: float
     overlap: tuple[float, float]
     placebo_days: int
+    max_smd: float
     seed: int
 
 
@@ -83,8 +87,10 @@ class AdjustedLens:
     overlaps : mapping of str to OverlapSummary
         By campaign, of the mailed: whether they have counterparts, which is what an effect on
         the mailed needs.
-    matched_shares : mapping of str to float
-        Mailed households with a partner.
+    matched_counts : mapping of str to (int, int)
+        Mailed households, and those of them with a partner.
+    caliper_sd : float
+        Largest distance of a pair, standard deviations of the logit propensity.
     balance, balance_of_methods, trimming, calipers, sensitivity, benchmarks : DataFrame
         As their functions say.
     redeemers : DataFrame
@@ -100,7 +106,8 @@ class AdjustedLens:
     effects: tuple[AdjustedEffect, ...]
     placebos: Mapping[str, PlaceboEffect]
     overlaps: Mapping[str, OverlapSummary]
-    matched_shares: Mapping[str, float]
+    matched_counts: Mapping[str, tuple[int, int]]
+    caliper_sd: float
     balance: pd.DataFrame
     balance_of_methods: pd.DataFrame
     trimming: pd.DataFrame
@@ -202,14 +209,12 @@ def adjusted_lens(
             )
             for one in samples
         },
-        matched_shares={
-            name: len(one.treated) / one.n_treated if one.n_treated else float("nan")
-            for name, one in matchings.items()
-        },
+        matched_counts={name: (one.n_treated, len(one.treated)) for name, one in matchings.items()},
+        caliper_sd=parameters.caliper_sd,
         balance=balance,
         balance_of_methods=balance_summary(
             table=balance,
-            threshold=0.1,
+            threshold=settings.max_smd,
             ratio_range=(parameters.variance_ratio_low, parameters.variance_ratio_high),
         ),
         trimming=_stacked(samples, lambda one: trimming_path(sample=one, trims=parameters.trims)),
@@ -258,8 +263,6 @@ def overlap_of_mailed(
     A mailed household needs others like it that were not mailed, so only propensities near 1 are
     out of the overlap; those near 0 belong to households that the effect does not speak of.
     """
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415
-
     treated, raw = sample.treated, sample.raw_propensity
     kept = nuisances.held_out.propensity[sample.rows][treated]
     return OverlapSummary(
@@ -412,7 +415,7 @@ def _refutations(
     parameters: AdjustedParameters,
     settings: AdjustedSettings,
 ) -> tuple[Refutation, ...]:
-    def estimate(data: TrialData, nuisances: object) -> Estimate:
+    def estimate(data: TrialData, nuisances: NuisanceValues) -> Estimate:
         sample = replace(
             pooled,
             rows=np.ones(len(data.treatment), dtype=np.bool_),

@@ -39,11 +39,14 @@ class Agreement:
         Their differences, with what these point to.
     diagnostics : mapping of str to LensDiagnostics
         By campaign.
+    unadjusted : tuple of str
+        Estimators that adjust for nothing, shown for contrast.
     """
 
     estimates: tuple[Estimate, ...]
     reconciliation: Reconciliation
     diagnostics: Mapping[str, LensDiagnostics]
+    unadjusted: tuple[str, ...]
 
 
 def agreement(
@@ -79,7 +82,7 @@ def agreement(
         ),
         seed=derived_seed(seed=seed, purpose="reconciliation"),
     )
-    return Agreement(tuple(estimates), found, diagnostics)
+    return Agreement(tuple(estimates), found, diagnostics, tuple(settings.unadjusted))
 
 
 def _chosen(
@@ -125,12 +128,13 @@ def _diagnostics(campaign: str, panel: PanelLens, adjusted: AdjustedLens) -> Len
     matched = balance[(balance["campaign"] == campaign) & (balance["method"] == MATCHED_METHOD)]
     errors = panel.errors.loc[panel.errors["campaign"] == campaign, "se"].dropna()
     placebo = adjusted.placebos[campaign]
+    n_treated, n_matched = adjusted.matched_counts[campaign]
     return LensDiagnostics(
         pre_trend_p=trend.p_value,
         pre_trend_power=trend.power_at_effect,
         placebo=placebo.effect if placebo.n_rows else None,
         overlap_share=adjusted.overlaps[campaign].overlap_share,
-        matched_share=adjusted.matched_shares[campaign],
+        matched_share=n_matched / n_treated if n_treated else np.nan,
         max_smd_after=float(matched["max_abs_smd"].iloc[0]) if len(matched) else np.nan,
         se_ratio=float(errors.max() / errors.min()) if len(errors) else np.nan,
     )

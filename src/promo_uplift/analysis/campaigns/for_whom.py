@@ -43,7 +43,8 @@ def household_traits(*, tables: CanonicalTables, parameters: ModeratorParameters
     groups = pd.qcut(
         by_household.rank(method="first"), parameters.store_groups, labels=False
     ).astype(np.float64)
-    return traits.assign(**{STORE_SIZE: groups.reindex(traits.index) + 1.0})
+    found: pd.DataFrame = traits.assign(**{STORE_SIZE: groups.reindex(traits.index) + 1.0})
+    return found
 
 
 def moderator_tables(

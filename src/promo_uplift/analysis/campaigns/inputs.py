@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ibis.expr.types as ir
 import pandas as pd
 
 from promo_uplift.analysis.campaigns.adjusted_lens import AdjustedSettings
 from promo_uplift.analysis.campaigns.definitions import campaign_trials
+from promo_uplift.analysis.campaigns.judge import DataFacts
 from promo_uplift.analysis.campaigns.panel_lens import SPEND
 from promo_uplift.contracts.campaign_parameters import CampaignParameters
 from promo_uplift.contracts.errors import TrialError
@@ -41,6 +43,7 @@ def adjusted_settings(
         power=checks.power,
         overlap=(checks.overlap_low, checks.overlap_high),
         placebo_days=trials.placebo_shift_days,
+        max_smd=checks.max_weighted_smd,
         seed=seed,
     )
 
@@ -106,3 +109,10 @@ def build_trials(
         tables=tables, parameters=chosen, outcome=SPEND, shift_days=trials.placebo_shift_days
     )
     return data, without_rows(data) if placebo is None else placebo, report
+
+
+def data_facts(*, transactions: ir.Table, panel: pd.DataFrame) -> DataFacts:
+    """Return what the checks ask of the data: its dates and the panel."""
+    dates = transactions.aggregate(first=transactions.date.min(), last=transactions.date.max())
+    row = dates.to_pyarrow().to_pylist()[0]
+    return DataFacts(first=row["first"], last=row["last"], panel=panel)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Final
 
 import ibis.expr.types as ir
@@ -113,10 +112,9 @@ def campaign_money(
 
 def _weeks_until_end(coverage: pd.DataFrame) -> dict[str, int]:
     """First whole week after each campaign's last day."""
-    return {
-        str(row.campaign_id): ceil(((row.end_date - row.start_date).days + 1) / DAYS_PER_WEEK)
-        for row in coverage.itertuples()
-    }
+    days = (pd.to_datetime(coverage["end_date"]) - pd.to_datetime(coverage["start_date"])).dt.days
+    weeks = np.ceil((days + 1) / DAYS_PER_WEEK).astype(int)
+    return dict(zip(coverage["campaign_id"].astype(str), weeks.tolist(), strict=True))
 
 
 def _effects(

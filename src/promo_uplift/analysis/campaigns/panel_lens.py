@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -66,6 +66,8 @@ class PanelLens:
         The effect under each standard error; in the distribution of effects between controls.
     rank : RankReport or None
         Of the pooled design.
+    placebo_weeks : int
+        Weeks by which the placebo mailing precedes the real one.
     """
 
     panels: tuple[CampaignPanel, ...]
@@ -78,6 +80,7 @@ class PanelLens:
     errors: pd.DataFrame
     placebo_groups: pd.DataFrame
     rank: RankReport | None
+    placebo_weeks: int
 
     def effect(self, *, campaign: str, estimator: str, outcome: str = SPEND) -> Estimate:
         """Return one effect."""
@@ -109,12 +112,12 @@ class PanelLens:
 
 
 def panel_window(parameters: PanelParameters) -> PanelWindow:
-    """Weeks that effects compare."""
+    """Return the weeks that effects compare."""
     return PanelWindow(parameters.window_pre_weeks, parameters.effect_weeks)
 
 
 def panel_rules(parameters: PanelParameters) -> PanelRules:
-    """The least that a campaign needs."""
+    """Return the least that a campaign needs."""
     floor = parameters.min_arm_households
     return PanelRules(floor, floor, parameters.min_pre_weeks)
 
@@ -138,7 +141,7 @@ def panel_lens(
     outcomes = list(dict.fromkeys([*PANEL_OUTCOMES, *parameters.outcomes]))
     panels = campaign_panels(panel=panel, outcomes=outcomes)
     window, rules = panel_window(parameters), panel_rules(parameters)
-    spend = {"panels": panels, "outcome": SPEND, "window": window, "rules": rules}
+    spend: Any = {"panels": panels, "outcome": SPEND, "window": window, "rules": rules}
     simple = [
         two_by_two(panels=panels, outcome=name, window=window, rules=rules, level=level)
         for name in outcomes
@@ -197,4 +200,5 @@ def panel_lens(
             tail_share=parameters.tail_share,
         ),
         rank=fixed.rank,
+        placebo_weeks=parameters.placebo_weeks,
     )

@@ -20,6 +20,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import TrialData
 from promo_uplift.contracts.tables import CanonicalTables
+from promo_uplift.reporting.campaign_figures import campaign_figures
 
 
 def build_panel(
@@ -139,7 +140,7 @@ def compare_lenses(
     )
 
 
-def compare_definitions(
+def compare_treatments(
     transactions: ibis.Table,
     products: ibis.Table,
     households: ibis.Table,
@@ -245,23 +246,24 @@ def keep_ledger(
 
 
 def judge_campaigns(
+    transactions: ibis.Table,
+    panel_frame: pd.DataFrame,
     panel: measure.PanelLens,
     staggered: measure.StaggeredLens,
     adjusted: measure.AdjustedLens,
     agreement: measure.Agreement,
-    coverage: pd.DataFrame,
     parameters: CampaignParameters,
     trials: TrialParameters,
     checks: CheckParameters,
     wording: WordingParameters,
 ) -> tuple[pd.DataFrame, dict[str, object], str]:
-    """Hold every campaign, and all together, against the checks."""
+    """Hold all campaigns together, and each, against the checks."""
     found = measure.judge_campaigns(
+        data=measure.data_facts(transactions=transactions, panel=panel_frame),
         panel=panel,
         staggered=staggered,
         adjusted=adjusted,
         agreement=agreement,
-        coverage=coverage,
         parameters=parameters,
         trials=trials,
         checks=checks,
@@ -298,17 +300,21 @@ def draw_campaigns(
     agreement: measure.Agreement,
     money: measure.CampaignMoney,
     parameters: CampaignParameters,
+    policy: PolicyParameters,
     metrics: MetricParameters,
     wording: WordingParameters,
+    seed: int,
 ) -> dict[str, Figure]:
     """Draw the lenses, the weeks around the mailing, balance, bounds and the ledger."""
-    return measure_figures(
+    return campaign_figures(
         panel=panel,
         staggered=staggered,
         adjusted=adjusted,
         agreement=agreement,
         money=money,
         parameters=parameters,
-        metrics=metrics,
+        policy=policy,
+        level=metrics.level,
+        seed=seed,
         wording=wording,
     )
