@@ -53,10 +53,14 @@ e2e: $(INSTALLED) ## only the end-to-end tests
 docs: $(INSTALLED) ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-figures: $(INSTALLED) ## take the newest run's profit curve into the documentation
+figures: $(INSTALLED) ## take the newest runs' profit curve and forest plot into the documentation
 	$(BIN)/python -c "from PIL import Image; \
 		Image.open('data/08_reporting/profit_curve.png').convert('P', palette=1, colors=64) \
 		.save('docs/figures/profit_curve.png', optimize=True)"
+	$(BIN)/python -c "from PIL import Image; \
+		i = Image.open('data/08_reporting/campaign_figures/lenses.png').convert('RGB'); \
+		i.resize((720, 720 * i.height // i.width)).convert('P', palette=1, colors=32) \
+		.save('docs/figures/lenses.png', optimize=True)"
 
 card: $(INSTALLED) ## measure every estimator where the truth is known (ROOT=folder of outside sets)
 	$(BIN)/kedro run --pipelines simulation --to-outputs world_profile

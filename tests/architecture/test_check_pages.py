@@ -23,6 +23,12 @@ def thresholds(check):
     }
 
 
+def stated(name):
+    """How a page names a threshold: with its value, if it is a number."""
+    value = getattr(PARAMETERS, name)
+    return f"`checks.{name}`" + (f" ({value:g})" if isinstance(value, int | float) else "")
+
+
 def lacks(text, check):
     """What the page of a check must say and does not."""
     wanted = {
@@ -31,7 +37,7 @@ def lacks(text, check):
         "checks.run(",
         *(f"## {part}\n" for part in PARTS),
         *(f"`{kind.__name__}`" for kind in check.needs),
-        *(f"`checks.{name}` ({getattr(PARAMETERS, name):g})" for name in thresholds(check)),
+        *(stated(name) for name in thresholds(check)),
     }
     flat = " ".join(text.split())
     return {one for one in wanted if " ".join(one.split()) not in flat}

@@ -7,14 +7,14 @@ import pytest
 
 from promo_uplift.contracts.results import NuisanceValues
 from promo_uplift.effects.adjusted import (
-    LinearNuisanceRules,
     adjusted_effects,
     campaign_samples,
-    linear_nuisances,
     match_nearest,
     matched_effects,
     redeemer_effect,
 )
+from promo_uplift.nuisance.linear import linear_nuisances
+from promo_uplift.trials.splits import household_folds
 from tests.unit.adjusted_worlds import OVERLAP, RULES, by_name, confounded, sample_of
 
 REPLICATES = 400
@@ -175,8 +175,13 @@ def test_the_effect_of_redeeming_is_the_ratio_of_two_effects_of_the_mailing():
 
 def test_linear_nuisances_recover_the_effect_of_a_linear_world():
     data, _, _ = confounded(n_households=2_000, seed=9)
-    rules = LinearNuisanceRules(n_folds=3, penalty=1.0, clip=0.01, rank_tolerance=1e-7, seed=0)
-    nuisances = linear_nuisances(data=data, rules=rules)
+    nuisances = linear_nuisances(
+        data=data,
+        fold=household_folds(groups=data.groups, n_folds=3, seed=0),
+        clip=0.01,
+        logistic_c=1.0,
+        ridge_alphas=[1.0, 10.0],
+    ).held_out
     for sample in campaign_samples(pooled=sample_of(data, nuisances)):
         effects = by_name(adjusted_effects(sample=sample, overlap=OVERLAP, rules=RULES))
         found = effects["aipw", "att"].estimate

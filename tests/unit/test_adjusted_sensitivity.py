@@ -7,13 +7,11 @@ import pytest
 
 from promo_uplift.contracts.errors import MetricError
 from promo_uplift.effects.adjusted import (
-    LinearNuisanceRules,
     RefuterRules,
     adjusted_coefficient,
     doubly_robust_effects,
     e_value,
     e_value_of_risk_ratio,
-    linear_nuisances,
     refutations_table,
     refute,
     regression_sensitivity,
@@ -23,11 +21,11 @@ from promo_uplift.effects.adjusted.estimators import weighted_effects
 from promo_uplift.effects.adjusted.outcome_regression import regression_effects
 from promo_uplift.effects.adjusted.refuters import _dummy_outcome
 from promo_uplift.effects.estimate import Estimate, Label
+from promo_uplift.nuisance.linear import linear_nuisances
 from promo_uplift.trials.splits import household_folds
 from tests.unit.adjusted_worlds import LEVEL, OVERLAP, RULES, confounded, sample_of
 
 LABEL = Label("cross_section", "aipw", "att", "pooled", "spend_usd")
-CHEAP = LinearNuisanceRules(n_folds=2, penalty=1.0, clip=0.01, rank_tolerance=1e-7, seed=0)
 DRAWS = RefuterRules(n_draws=12, subset_share=0.8, seed=5)
 
 
@@ -124,10 +122,20 @@ def naive(data, nuisances):
     return weighted_effects(sample=sample_of(data, nuisances))[0].estimate
 
 
+def cheap_nuisances(data):
+    return linear_nuisances(
+        data=data,
+        fold=household_folds(groups=data.groups, n_folds=2, seed=0),
+        clip=0.01,
+        logistic_c=1.0,
+        ridge_alphas=[1.0, 10.0],
+    ).held_out
+
+
 def refuted(estimate, rules=DRAWS, data=None):
     found = refute(
         data=confounded(n_households=500, seed=3)[0] if data is None else data,
-        fit_nuisances=lambda changed: linear_nuisances(data=changed, rules=CHEAP),
+        fit_nuisances=cheap_nuisances,
         estimate=estimate,
         rules=rules,
     )
@@ -169,22 +177,6 @@ def test_the_dummy_outcome_is_what_a_household_spends_without_a_mailing():
     exact = replace(data, outcome=np.where(data.treatment == 1, 1e6, nuisances.mu0))
     changed = _dummy_outcome(exact, nuisances, np.random.default_rng(0))
     np.testing.assert_allclose(changed.outcome, nuisances.mu0)
-
-
-def test_linear_nuisances_know_nothing_of_the_fold_that_they_are_of():
-    data, _, _ = confounded()
-    before = linear_nuisances(data=data, rules=CHEAP)
-    held_out = household_folds(groups=data.groups, n_folds=2, seed=CHEAP.seed) == 1
-    other = replace(
-        data,
-        outcome=np.where(held_out, -data.outcome, data.outcome),
-        treatment=np.where(held_out, 1 - data.treatment, data.treatment),
-    )
-    after = linear_nuisances(data=other, rules=CHEAP)
-    for name in ("propensity", "mu0", "mu1"):
-        one, two = getattr(before, name), getattr(after, name)
-        np.testing.assert_allclose(one[held_out], two[held_out])
-        assert np.abs(one[~held_out] - two[~held_out]).min() > 0.0
 
 
 def test_draws_are_seeded(robust):

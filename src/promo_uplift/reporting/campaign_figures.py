@@ -80,7 +80,7 @@ def campaign_figures(  # noqa: PLR0913 - one page of figures, from every result
             path=trims[trims["campaign"] == POOLED], level=level, wording=wording
         ),
         "bacon": bacon_figure(
-            comparisons=staggered.bacon.comparisons.rename(columns={"type": "comparison"}),
+            comparisons=staggered.bacon.comparisons.rename(columns={"kind": "comparison"}),
             overall=staggered.bacon.twfe,
             wording=wording,
         ),

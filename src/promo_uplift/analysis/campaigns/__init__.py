@@ -13,7 +13,7 @@ from promo_uplift.analysis.campaigns.inputs import (
     data_facts,
     trial_parameters,
 )
-from promo_uplift.analysis.campaigns.judge import judge_campaigns
+from promo_uplift.analysis.campaigns.judge import campaign_text, judge_campaigns
 from promo_uplift.analysis.campaigns.money import CampaignMoney, campaign_money, redeemers_of
 from promo_uplift.analysis.campaigns.panel_lens import SPEND, PanelLens, panel_lens
 from promo_uplift.analysis.campaigns.staggered_lens import StaggeredLens, staggered_lens
@@ -35,6 +35,7 @@ __all__ = [
     "build_panel",
     "build_trials",
     "campaign_money",
+    "campaign_text",
     "data_facts",
     "definitions_table",
     "dose_tables",

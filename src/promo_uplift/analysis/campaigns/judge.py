@@ -14,6 +14,7 @@ from promo_uplift.analysis.campaigns.agreement import MATCHED_METHOD, Agreement
 from promo_uplift.analysis.campaigns.panel_lens import PanelLens
 from promo_uplift.analysis.campaigns.staggered_lens import StaggeredLens
 from promo_uplift.checks import (
+    SEVERITY,
     CheckResult,
     Evidence,
     PublishedEffects,
@@ -44,10 +45,13 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.effects import POOLED
 from promo_uplift.effects.estimate import Estimate, estimates_table
+from promo_uplift.effects.panel import EventStudy
 from promo_uplift.trials.treatments import TREATMENT_DEFINITIONS
 
 #: Panel estimator that speaks for a campaign.
 HEADLINE = "two_by_two"
+#: Subject of the checks of the pooled effect.
+ALL = "all campaigns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def judge_campaigns(
     trials: TrialParameters,
     checks: CheckParameters,
     wording: WordingParameters,
+    level: float,
 ) -> Report:
     """Check all campaigns together, then each of them; the verdict is that of all together.
 
@@ -88,19 +93,16 @@ def judge_campaigns(
     missing: dict[str, tuple[str, ...]] = {}
     for campaign in (POOLED, *panel.campaigns):
         effect = panel.effect(campaign=campaign, estimator=HEADLINE)
-        facts = _facts(campaign, effect, panel, adjusted, agreement, staggered)
+        facts = _facts(campaign, effect, panel, adjusted, agreement, staggered, level)
         if campaign == POOLED:
             facts += _shared_facts(data, panel, staggered, parameters, trials)
         if not effect.is_valid and campaign != POOLED:
             continue
         evidence = Evidence(facts=tuple(facts), wording=wording)
-        subject = "all campaigns" if campaign == POOLED else f"campaign {campaign}"
-        results += run_checks(evidence=evidence, parameters=checks, subject=subject)
+        results += run_checks(evidence=evidence, parameters=checks, subject=_subject(campaign))
         if campaign == POOLED:
             missing = not_looked_at(evidence)
-    overall = report_of(
-        results=[one for one in results if one.subject == "all campaigns"], missing=missing
-    )
+    overall = report_of(results=[one for one in results if one.subject == ALL], missing=missing)
     return Report(tuple(results), overall.verdict, missing)
 
 
@@ -149,11 +151,12 @@ def _facts(
     adjusted: AdjustedLens,
     agreement: Agreement,
     staggered: StaggeredLens,
+    level: float,
 ) -> list[object]:
     """Facts of one campaign; one that could not be estimated has none of the panel's."""
     facts: list[object] = []
     if effect.is_valid:
-        facts += _panel_facts(campaign, effect, panel, staggered)
+        facts += _panel_facts(campaign, effect, panel, staggered, level)
     if campaign in adjusted.campaigns:
         facts += _trial_facts(campaign, adjusted)
         facts += _agreement_facts(campaign, agreement)
@@ -161,21 +164,14 @@ def _facts(
 
 
 def _panel_facts(
-    campaign: str, effect: Estimate, panel: PanelLens, staggered: StaggeredLens
+    campaign: str, effect: Estimate, panel: PanelLens, staggered: StaggeredLens, level: float
 ) -> list[object]:
     facts: list[object] = [
         ClusterCovariance(n_clusters=effect.n_households, n_parameters=1, smallest_variance=1.0)
     ]
-    test = next(one for one in panel.pre_trends if one.campaign == campaign)
-    if not test.reason:
-        facts.append(
-            PreTrend(
-                p_value=test.p_value,
-                power=test.power_at_effect,
-                slope=test.slope_of_effect,
-                n_leads=test.n_coefficients,
-            )
-        )
+    study = next(one for one in panel.studies if one.campaign == campaign)
+    if not study.reason:
+        facts.append(pre_trend_fact(study=study, effect=effect, level=level))
     if campaign in staggered.honest:
         table = staggered.honest[campaign].table
         facts.append(HonestBreakdown.of(table[table["restriction"] == "relative_magnitude"]))
@@ -215,6 +211,53 @@ def _panel_facts(
             )
         )
     return facts
+
+
+def pre_trend_fact(*, study: EventStudy, effect: Estimate, level: float) -> PreTrend:
+    """Return the joint test of the leads, and its power against a drift that must not be missed.
+
+    That drift would alone make an effect at the far end of the interval: where nothing is found,
+    a drift as large as what was found says nothing, and one that could hide an effect does.
+    """
+    before = study.is_pre
+    weeks = study.weeks.astype(np.float64) + 1.0  # from the reference week on
+    n_effect = int((~before).sum())
+    per_slope = n_effect * (weeks[~before].mean() - np.append(weeks[before], 0.0).mean())
+    return PreTrend.of(
+        leads=study.coefficients[before],
+        covariance=study.covariance[np.ix_(before, before)],
+        weeks=weeks[before],
+        slope=max(abs(effect.ci_low), abs(effect.ci_high)) / per_slope,
+        level=level,
+    )
+
+
+def campaign_text(
+    *, report: Report, panel: PanelLens, decisions: pd.DataFrame, wording: WordingParameters
+) -> str:
+    """Verdict on all campaigns with its checks, and a line for each campaign.
+
+    ``decisions`` is the ledger's table of what works.
+    """
+    overall = [one for one in report.results if one.subject == ALL]
+    lines = [report_of(results=overall, missing=report.not_looked_at).text, "", "CAMPAIGNS"]
+    decided = decisions.set_index("campaign")["decision"].to_dict()
+    for campaign in panel.campaigns:
+        effect = panel.effect(campaign=campaign, estimator=HEADLINE)
+        failed = [one for one in report.results if one.subject == _subject(campaign) and one.failed]
+        worst = max((one.allows for one in failed), key=SEVERITY.index, default="publish")
+        found = wording.interval(effect.interval) if effect.is_valid else effect.reason
+        codes = ", ".join(one.code.removeprefix("PU-").lower() for one in failed)
+        verdict = f"{worst} ({codes})" if codes else worst
+        lines.append(
+            f"{campaign:>4}  {decided.get(campaign, ''):9}  {found:32}  "
+            + (verdict if effect.is_valid else "no estimate")
+        )
+    return "\n".join(lines)
+
+
+def _subject(campaign: str) -> str:
+    return ALL if campaign == POOLED else f"campaign {campaign}"
 
 
 def _trial_facts(campaign: str, adjusted: AdjustedLens) -> list[object]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from promo_uplift.contracts.campaign_parameters import StaggeredParameters
 from promo_uplift.contracts.errors import PromoUpliftError
+from promo_uplift.contracts.results import FloatArray
 from promo_uplift.effects import POOLED
 from promo_uplift.effects.estimate import Estimate, Label, estimates_table
 from promo_uplift.effects.panel import CampaignPanel, EventStudy
@@ -107,7 +108,7 @@ def staggered_lens(
         try:
             honest[study.campaign] = honest_bounds(
                 path=EventStudyPath(study.coefficients, study.covariance, int(study.is_pre.sum())),
-                weights=effect_average(study, effect_weeks),
+                weights=effect_sum(study, effect_weeks),
                 settings=settings,
             )
         except PromoUpliftError as refusal:
@@ -133,11 +134,10 @@ def staggered_lens(
     )
 
 
-def effect_average(study: EventStudy, effect_weeks: int) -> np.ndarray:
-    """Equal weights on the weeks of the effect window, 0 on later ones, ``(n_post,)``."""
+def effect_sum(study: EventStudy, effect_weeks: int) -> FloatArray:
+    """Weights of the effect in the window: 1 for each of its weeks, 0 for later ones."""
     after = study.weeks[~study.is_pre]
-    inside = (after < effect_weeks).astype(np.float64)
-    weights: np.ndarray = inside / inside.sum()
+    weights: FloatArray = (after < effect_weeks).astype(np.float64)
     return weights
 
 

@@ -16,7 +16,6 @@ from promo_uplift.effects.adjusted.e_value import EValue, e_value, e_value_of_ri
 from promo_uplift.effects.adjusted.effect import AdjustedEffect, adjusted_table
 from promo_uplift.effects.adjusted.estimators import adjusted_effects, doubly_robust_effects
 from promo_uplift.effects.adjusted.instrument import InstrumentEffect, redeemer_effect
-from promo_uplift.effects.adjusted.linear_nuisances import LinearNuisanceRules, linear_nuisances
 from promo_uplift.effects.adjusted.matching import (
     Matching,
     caliper_path,
@@ -38,7 +37,6 @@ __all__ = [
     "AdjustedEffect",
     "EValue",
     "InstrumentEffect",
-    "LinearNuisanceRules",
     "Matching",
     "Refutation",
     "RefuterRules",
@@ -56,7 +54,6 @@ __all__ = [
     "doubly_robust_effects",
     "e_value",
     "e_value_of_risk_ratio",
-    "linear_nuisances",
     "match_nearest",
     "matched_effects",
     "pooled_sample",

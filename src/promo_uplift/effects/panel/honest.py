@@ -181,4 +181,6 @@ def _in_words(weights: FloatArray) -> str:
         return f"effect in period {int(used[0])} from treatment on (0 is the first)"
     if np.allclose(weights, 1.0 / len(weights)):
         return f"average effect of the {len(weights)} periods from treatment on"
+    if np.isin(weights, (0.0, 1.0)).all():
+        return f"sum of the effects of {len(used)} periods from treatment on"
     return f"weighted sum of effects per period, weights {np.round(weights, 4).tolist()}"

@@ -58,7 +58,7 @@ def build_calendar(
     return measure.build_calendar(tables=tables, parameters=parameters)
 
 
-def build_trials(
+def build_campaign_trials(
     transactions: ibis.Table,
     products: ibis.Table,
     households: ibis.Table,
@@ -252,8 +252,10 @@ def judge_campaigns(
     staggered: measure.StaggeredLens,
     adjusted: measure.AdjustedLens,
     agreement: measure.Agreement,
+    money: measure.CampaignMoney,
     parameters: CampaignParameters,
     trials: TrialParameters,
+    metrics: MetricParameters,
     checks: CheckParameters,
     wording: WordingParameters,
 ) -> tuple[pd.DataFrame, dict[str, object], str]:
@@ -268,11 +270,15 @@ def judge_campaigns(
         trials=trials,
         checks=checks,
         wording=wording,
+        level=metrics.level,
     )
-    return found.table, found.record(), found.text
+    text = measure.campaign_text(
+        report=found, panel=panel, decisions=money.decisions, wording=wording
+    )
+    return found.table, found.record(), text
 
 
-def tabulate(
+def tabulate_campaigns(
     panel: measure.PanelLens,
     staggered: measure.StaggeredLens,
     adjusted: measure.AdjustedLens,

@@ -37,7 +37,7 @@ def _inputs() -> list[Node]:
             name="build_calendar",
         ),
         Node(
-            nodes.build_trials,
+            nodes.build_campaign_trials,
             inputs=[*CANONICAL, "params:campaigns", "params:trials"],
             outputs=["campaign_trial_data", "campaign_placebo_data", "campaign_trial_coverage"],
             name="build_campaign_trials",
@@ -136,7 +136,7 @@ def _results() -> list[Node]:
             name="keep_ledger",
         ),
         Node(
-            nodes.tabulate,
+            nodes.tabulate_campaigns,
             inputs=[*found, "campaign_money", "campaign_moderators", "params:metrics"],
             outputs="campaign_tables",
             name="tabulate_campaigns",
@@ -161,8 +161,10 @@ def _results() -> list[Node]:
                 "transactions",
                 "campaign_panel",
                 *found,
+                "campaign_money",
                 "params:campaigns",
                 "params:trials",
+                "params:metrics",
                 "params:checks",
                 "params:wording",
             ],
