@@ -195,7 +195,7 @@ def test_all_recover_the_effect_where_two_way_fixed_effects_do_not(control):
     truth = window_truth(3)
     assert [one.label.estimator for one in found.estimates] == list(STAGGERED_ESTIMATORS)
     for one in found.estimates:
-        assert abs(one.value - truth) < 4.0 * one.se < 0.5, one.label
+        assert abs(one.value - truth) < min(4.0 * one.se, 0.3), one.label
     events = found.event_study[found.event_study["event_time"].between(0, 2)]
     by_time = events.groupby("event_time")["estimate"].agg(["min", "max"])
     for time, (low, high) in by_time.iterrows():
@@ -368,7 +368,7 @@ def test_synthetic_did_refuses_gaps_and_says_why_it_has_no_figure():
         return synthetic_did(**(known | changed), label=LABEL, level=0.95)
 
     with pytest.raises(MetricError, match="missing"):
-        attempt(outcomes=outcomes.mask(outcomes.index == 9))
+        attempt(outcomes=outcomes.mask(pd.Series(outcomes.index == 9, index=outcomes.index)))
     with pytest.raises(MetricError, match="first_period"):
         attempt(first_period=16)
     with pytest.raises(MetricError, match="0 or 1"):

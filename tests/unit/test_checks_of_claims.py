@@ -423,7 +423,7 @@ def test_what_stands_among_many_may_be_picked():
 @pytest.mark.parametrize("code", CODES)
 def test_the_example_on_each_page_runs_and_fails_its_check(code, capsys):
     text = (PAGES / f"{code.lower()}.md").read_text(encoding="utf-8")
-    for part in ("**Looks at**", "**Why**", "**Threshold**", "**A failure allows**"):
+    for part in ("## What it looks at", "## Why it matters", "## Threshold", "## What to do"):
         assert part in text
     (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     exec(compile(block, code, "exec"), {})  # noqa: S102 - the page's own example

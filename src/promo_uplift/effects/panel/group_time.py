@@ -60,9 +60,13 @@ class GroupTimeEffects:
     cohort: FloatArray
 
     @classmethod
-    def from_library(cls, effects: Mapping[Any, Mapping[str, Any]], kit: Any) -> GroupTimeEffects:
-        """Take the cells and their influence functions out of diff-diff's fit."""
-        households = pd.Index(kit.bookkeeping["all_units"])
+    def from_library(
+        cls, effects: Mapping[Any, Mapping[str, Any]], kit: Any, households: pd.Index
+    ) -> GroupTimeEffects:
+        """Take the cells and their influence functions out of diff-diff's fit.
+
+        ``households`` are the panel's, ascending: the library numbers them in this order.
+        """
         rows, columns = [], []
         for (cohort, period), one in effects.items():
             parts = kit.influence.get((cohort, period))

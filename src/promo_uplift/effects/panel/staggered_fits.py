@@ -112,7 +112,11 @@ def callaway_santanna(
     result, notes = captured(
         lambda: _fit_library(estimator, frame, outcome, covariates=list(covariates) or None)
     )
-    effects = GroupTimeEffects.from_library(result.group_time_effects, result._aggregation_kit)
+    effects = GroupTimeEffects.from_library(
+        result.group_time_effects,
+        result._aggregation_kit,
+        pd.Index(np.sort(frame["household_id"].unique())),
+    )
     skipped = len(result.group_time_effects) - len(effects.cells)
     bases = effects.cells["cohort"].nunique() if settings.base_period == "universal" else 0
     if skipped > bases:
