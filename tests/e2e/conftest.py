@@ -40,6 +40,13 @@ def run_again(folder: Path) -> Finished:
     return kedro(folder / "copy" / "promo_uplift", "run", "--env", "test", "--pipeline", "uplift")
 
 
+def run_campaigns(folder: Path) -> Finished:
+    """Measure every campaign on the canonical tables that the first run left."""
+    project = folder / "campaigns" / "promo_uplift"
+    shutil.copytree(folder / "copy" / "promo_uplift", project)
+    return kedro(project, "run", "--env", "test", "--pipelines", "panel_effects")
+
+
 def run_with_another_margin(folder: Path) -> Finished:
     """Run with one other parameter, in a git checkout that holds the first run's store."""
     project = folder / "changed" / "promo_uplift"
@@ -85,6 +92,7 @@ def background(
     first = tmp_path_factory.mktemp("finished")
     jobs: dict[str, tuple[Callable[[Path], Any], Path]] = {
         "finished": (run_whole_way, first),
+        "campaigns": (run_campaigns, first),
         "changed": (run_with_another_margin, first),
         "reproduced": (run_reproduced, first),
         "again": (run_again, first),
@@ -110,6 +118,12 @@ def finished(background: dict[str, Future[Any]]) -> Finished:
 def again(finished: Finished, background: dict[str, Future[Any]]) -> Finished:
     """The second run, in a copy of that project."""
     return background["again"].result()
+
+
+@pytest.fixture(scope="session")
+def campaigns(finished: Finished, background: dict[str, Future[Any]]) -> Finished:
+    """Every campaign measured by `panel_effects`, on what that project's run left."""
+    return background["campaigns"].result()
 
 
 @pytest.fixture(scope="session")
