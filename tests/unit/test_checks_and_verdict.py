@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from promo_uplift.analysis.effect_checks import timing_of
 from promo_uplift.checks import (
     CHECKS,
     DESIGN,
@@ -276,6 +277,32 @@ def test_no_checks_allow_nothing():
 )
 def test_the_advice_follows_from_what_may_be_believed(parts, action):
     assert decide(**parts).action == action
+
+
+@pytest.mark.parametrize(
+    ("definition", "action"), [("campaign_targeted", "target"), (None, "target")]
+)
+def test_a_treatment_known_before_time_zero_takes_nothing_from_the_verdict(definition, action):
+    assert decided_under(definition).action == action
+
+
+def test_a_treatment_decided_after_time_zero_is_never_published():
+    found = decided_under("campaign_participation", all_profit=ABOVE)
+    assert found.reasons == ("PU-TIMING",)
+    assert (found.name, found.action) == ("experiment_needed", "experiment")
+
+
+def decided_under(definition, **parts):
+    found = evidence(**parts)
+    timing = timing_of(definition)
+    facts = found.facts if timing is None else (*found.facts, timing)
+    return verdict(
+        results=look(replace(found, facts=facts)),
+        policy=found.need(PolicyProfit).evaluation,
+        facts=FACTS,
+        parameters=MONEY,
+        wording=WORDING,
+    )
 
 
 def test_figures_are_those_of_the_formulas():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from promo_uplift.analysis.effect_checks import lottery_of, overlap_of
+from promo_uplift.analysis.effect_checks import lottery_of, overlap_of, timing_of
 from promo_uplift.analysis.estimation import (
     held_out_scores,
     learner_digest,
@@ -264,6 +264,7 @@ def reach_verdict(
     evaluation: PolicyEvaluation,
     placebo: PlaceboEffect,
     windows: WindowAudit | None,
+    treatment_definition: str | None,
     metrics: MetricParameters,
     checks: CheckParameters,
     policy: PolicyParameters,
@@ -271,7 +272,8 @@ def reach_verdict(
 ) -> tuple[Verdict, tuple[CheckResult, ...]]:
     """Run every check; the verdict is the worst that they allow.
 
-    ``shown`` is the learner whose differences between households the text speaks of.
+    ``shown`` is the learner whose differences between households the text speaks of;
+    ``treatment_definition`` None where a table brought its own treatment.
     """
     held_out = nuisances.held_out()
     facts = (
@@ -280,6 +282,7 @@ def reach_verdict(
         overlap_of(data=data, nuisances=nuisances, checks=checks),
         placebo,
         ranking,
+        timing_of(treatment_definition),
         PolicyProfit(evaluation=evaluation, is_money_stated=policy.are_stated),
     )
     results = run_checks(

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from promo_uplift.checks import DESIGN, Evidence, Report, not_looked_at, report_of, run_checks
+import pandas as pd
+
+from promo_uplift.checks import (
+    DESIGN,
+    Evidence,
+    HouseholdUse,
+    PublishedEffects,
+    Report,
+    not_looked_at,
+    report_of,
+    run_checks,
+)
+from promo_uplift.checks.timing import TreatmentTiming
 from promo_uplift.contracts.parameters import (
     CheckParameters,
     MetricParameters,
@@ -20,6 +32,7 @@ from promo_uplift.effects import (
 )
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics
+from promo_uplift.trials.treatments import TREATMENT_DEFINITIONS
 
 #: What effects must have been held against, whatever else was.
 EXPECTED: Final = (*DESIGN, "PU-RANKING")
@@ -55,6 +68,15 @@ def lottery_of(
     )
 
 
+def timing_of(treatment_definition: str | None) -> TreatmentTiming | None:
+    """Return what the treatment's definition says of itself; None where a table brought its own."""
+    if treatment_definition is None:
+        return None
+    stated = TREATMENT_DEFINITIONS[treatment_definition].definition
+    is_late = stated.is_decided_after_time_zero
+    return TreatmentTiming.stated(is_decided_before=not is_late, last_day=1 if is_late else -1)
+
+
 def check_effects(
     *,
     data: TrialData,
@@ -62,20 +84,36 @@ def check_effects(
     ranking: RankingMetrics,
     placebo: PlaceboEffect,
     windows: WindowAudit | None,
+    treatment_definition: str | None,
+    effects: pd.DataFrame,
     metrics: MetricParameters,
     checks: CheckParameters,
     wording: WordingParameters,
 ) -> Report:
-    """Run every check of the comparison and of the ranking; no money is looked at."""
+    """Run every check of the comparison and of the ranking; no money is looked at.
+
+    ``effects`` is the table of average effects; ``treatment_definition`` None where a table
+    brought its own treatment.
+    """
     facts = (
         windows,
         lottery_of(data=data, nuisances=nuisances, metrics=metrics),
         overlap_of(data=data, nuisances=nuisances, checks=checks),
         placebo,
         ranking,
+        timing_of(treatment_definition),
+        HouseholdUse.of_folds(fold=nuisances.fold, groups=data.groups),
+        PublishedEffects.of(_published(effects)),
     )
     evidence = Evidence(facts=tuple(fact for fact in facts if fact is not None), wording=wording)
     results = run_checks(evidence=evidence, parameters=checks, expected=EXPECTED)
     done = {result.code for result in results}
     missing = {code: names for code, names in not_looked_at(evidence).items() if code not in done}
     return report_of(results=results, missing=missing)
+
+
+def _published(effects: pd.DataFrame) -> pd.DataFrame:
+    """Effects without their unit's name; one whose population lacks an arm is withheld."""
+    table = effects.rename(columns=lambda name: "estimate" if "estimate" in name else name)
+    empty = table["estimate"].isna()
+    return table.assign(reason=empty.map({True: "a population without both arms", False: ""}))

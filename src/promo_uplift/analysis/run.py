@@ -99,6 +99,7 @@ def analyse_trials(
     placebo: TrialData | None = None,
     placebo_days: int = 0,
     windows: WindowAudit | None = None,
+    treatment_definition: str | None = None,
     progress: bool = False,
 ) -> Analysis:
     """Nuisances, learners, ranking, effects, placebo, policies, checks and verdict of trials.
@@ -115,6 +116,8 @@ def analyse_trials(
         The same trials with an outcome from before the treatment.
     placebo_days : int
         Length of that outcome's window.
+    treatment_definition : str, optional
+        Name of the retail treatment; None: the table brought its own.
     windows : WindowAudit, optional
         Proof that the covariates end before the treatment; None where they came as they are.
     progress : bool
@@ -212,6 +215,7 @@ def analyse_trials(
         evaluation=policies.evaluation,
         placebo=before,
         windows=windows,
+        treatment_definition=treatment_definition,
         metrics=parameters.metrics,
         checks=parameters.checks,
         policy=parameters.policy,

@@ -128,6 +128,8 @@ DESIGN: Final = (
     "PU-CLIPPED",
     "PU-PLACEBO",
 )
+#: Checks after whose failure not even an average is acted on.
+COMPARISON: Final = (*DESIGN, "PU-TIMING")
 #: What a targeting decision must have been held against, whatever else was.
 TARGETING: Final = (*DESIGN, "PU-RANKING", "PU-POLICY")
 

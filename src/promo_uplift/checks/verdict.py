@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Literal
 
 from promo_uplift.checks.evidence import SEVERITY, CheckResult
-from promo_uplift.checks.registry import DESIGN
+from promo_uplift.checks.registry import COMPARISON
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import (
     PolicyParameters,
@@ -200,7 +200,7 @@ def _action(
     if name == "refuse":
         return "stop"
     everyone = policy.baselines["all"].profit_usd
-    if any(result.code in DESIGN for result in failed):
+    if any(result.code in COMPARISON for result in failed):
         return "experiment"
     if not parameters.are_stated:
         return "use_average"

@@ -146,6 +146,8 @@ def create_pipeline() -> Pipeline:
                     "ranking",
                     "placebo",
                     "window_audit",
+                    "effects",
+                    "params:trials",
                     "params:metrics",
                     "params:checks",
                     "params:wording",

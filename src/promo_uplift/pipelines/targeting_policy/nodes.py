@@ -15,6 +15,7 @@ from promo_uplift.contracts.parameters import (
     MetricParameters,
     NuisanceParameters,
     PolicyParameters,
+    TrialParameters,
     TuningParameters,
     WordingParameters,
 )
@@ -191,6 +192,7 @@ def reach_verdict(
     evaluation: PolicyEvaluation,
     placebo: PlaceboEffect,
     window_audit: dict[str, Any],
+    trials: TrialParameters,
     metrics: MetricParameters,
     checks: CheckParameters,
     policy: PolicyParameters,
@@ -206,6 +208,7 @@ def reach_verdict(
         evaluation=evaluation,
         placebo=placebo,
         windows=WindowAudit.from_record(window_audit),
+        treatment_definition=None if data.row is not None else trials.treatment_definition,
         metrics=metrics,
         checks=checks,
         policy=policy,

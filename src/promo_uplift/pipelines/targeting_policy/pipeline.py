@@ -109,6 +109,7 @@ def create_pipeline() -> Pipeline:
                     "policy_evaluation",
                     "placebo",
                     "window_audit",
+                    "params:trials",
                     "params:metrics",
                     "params:checks",
                     "params:policy",
