@@ -21,7 +21,11 @@ from promo_uplift.effects.adjusted import doubly_robust_effects, pooled_sample
 from promo_uplift.effects.adjusted.estimators import weighted_effects
 from promo_uplift.effects.estimate import Estimate, Label, estimates_table
 from promo_uplift.trials import build_trials, select_trials, to_trial_data, usable_covariates
-from promo_uplift.trials.treatments import COUPON_EXPOSURE, TREATMENT_DEFINITIONS
+from promo_uplift.trials.treatments import (
+    COUPON_EXPOSURE,
+    TREATMENT_DEFINITIONS,
+    refuse_unknown_categories,
+)
 
 #: Columns before those of a table of estimates.
 LEADING: Final = ("treatment_definition", "control_definition", "is_decided_after_time_zero")
@@ -74,7 +78,18 @@ def definitions_table(
         robust effect on the treated. The outcome is the one that the definition is meant for. A
         definition that is decided after time zero says so: its figure describes, and is no effect.
         One that leaves no campaign has its reason.
+
+    Raises
+    ------
+    TrialError
+        If the category is no commodity of the products.
     """
+    if COUPON_EXPOSURE in definitions.treatments:
+        refuse_unknown_categories(
+            tables=tables,
+            categories=[definitions.category],
+            field="campaigns.definitions.category",
+        )
     rows = []
     for treatment in definitions.treatments:
         stated = TREATMENT_DEFINITIONS[treatment].definition

@@ -15,6 +15,7 @@ from promo_uplift.effects.panel.dose import DOSE_VERSIONS, DoseSettings, dose_ef
 from promo_uplift.effects.panel.dose_index import PURCHASE_COLUMNS, price_index
 from promo_uplift.features.household_days import CENTS_PER_USD, cents
 from promo_uplift.trials.dose_panel import DoseDesign, continuous_dose_panel
+from promo_uplift.trials.treatments import refuse_unknown_categories
 
 #: Version of the dose -> the treatment definition that it belongs to.
 DEFINITIONS: Final = {
@@ -44,7 +45,15 @@ def dose_tables(*, tables: CanonicalTables, parameters: DoseParameters, level: f
     """Spend against each dose, within household and category, USD per 10 percentage points.
 
     A source without promotions has no exposure: its row says so.
+
+    Raises
+    ------
+    TrialError
+        If a category is no commodity of the products.
     """
+    refuse_unknown_categories(
+        tables=tables, categories=parameters.categories, field="campaigns.doses.categories"
+    )
     effects, reports = [], []
     for version, definition in DEFINITIONS.items():
         try:
