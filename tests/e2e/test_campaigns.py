@@ -75,7 +75,8 @@ def test_every_check_has_its_verdict_and_the_worst_of_the_pooled_ones_is_that_of
     assert checks["sentence"].str.len().min() > 20
     run = newest_run(campaigns.folder)
     assert run.data.tags["campaign_verdict"] == record["verdict"]
-    artifacts = {one.path for one in MlflowClient().list_artifacts(run.info.run_id)}
+    client = MlflowClient(tracking_uri=f"sqlite:///{campaigns.folder}/mlflow.db")
+    artifacts = {one.path for one in client.list_artifacts(run.info.run_id)}
     assert {"campaigns", "campaign_figures", "campaign_verdict.json"} <= artifacts
 
 

@@ -20,6 +20,7 @@ PIPELINES = {
     "simulation",
     "benchmark",
     "outside_sets",
+    "panel_effects",
     "causal_estimation",
     "targeting_policy",
     "reporting",
