@@ -258,6 +258,29 @@ def test_an_outcome_without_an_estimate_keeps_its_entries_with_the_reason(one):
     assert ledger.entries["8", "incremental_revenue"].is_valid
 
 
+def relabelled(one, campaign):
+    effects = {
+        name: replace(effect, label=replace(effect.label, campaign=campaign))
+        for name, effect in one.effects.items()
+    }
+    return replace(one, campaign=campaign, effects=effects)
+
+
+def test_the_whole_return_is_pooled_over_the_campaigns_whose_weeks_after_are_known(one):
+    other = relabelled(one, "13")
+    uncovered = Estimate.none(label=other.effects[POST].label, reason="7 of 28 days are covered")
+    short = replace(other, effects=dict(other.effects) | {POST: uncovered})
+    ledger = ledger_of(one, short, profit_window="effect_and_after")
+    assert ledger.campaigns == ("8", "13", "pooled", "pooled_settled")
+    assert not ledger.entries["pooled", "profit"].is_valid
+    assert ledger.n_treated["pooled_settled"] == one.n_treated
+    own, together = (ledger.entries[name, "profit"] for name in ("8", "pooled_settled"))
+    assert (own.value, own.se) == pytest.approx((together.value, together.se))
+    decisions = campaign_decisions(ledger=ledger, rules=RULES).set_index("campaign")
+    assert decisions.loc["pooled_settled", "p_adjusted"] == decisions.loc["8", "p_value"]
+    assert ledger_of(one, other).campaigns == ("8", "13", "pooled")
+
+
 def test_a_campaign_without_an_effect_on_spend_is_left_out_of_the_pool_by_name(one):
     other = CampaignEffects("13", {}, 50, 0, {})
     ledger = ledger_of(one, other)

@@ -61,6 +61,11 @@ LEDGER_COLUMNS: Final = (
     "n_treated",
     "reason",
 )
+#: All campaigns whose weeks after the end the data covers, where it does not cover all: the ones
+#: whose forward-buying, and so whose whole return, is known.
+SETTLED: Final = "pooled_settled"
+#: Campaigns taken together.
+TOGETHER: Final = (POOLED, SETTLED)
 #: Who pays for an entry that is a cost or a discount.
 FUNDED_BY: Final = {
     "loyalty_discount": "retailer",
@@ -97,7 +102,7 @@ class Ledger:
 
     @property
     def campaigns(self) -> tuple[str, ...]:
-        """Campaigns in order, ``pooled`` last."""
+        """Campaigns in order, then ``pooled`` and, where it differs, ``pooled_settled``."""
         return tuple(self.n_treated)
 
     def table(self) -> pd.DataFrame:
@@ -168,10 +173,10 @@ def incremental_ledger(
         outcome is not worth 1 USD.
     """
     names = [one.campaign for one in campaigns]
-    if len(set(names)) < len(names) or POOLED in names:
+    if len(set(names)) < len(names) or set(TOGETHER) & set(names):
         raise PolicyError(
-            f"`campaigns` must hold each campaign once and no `{POOLED}`, found {names}. The "
-            "ledger adds them up itself."
+            f"`campaigns` must hold each campaign once, none of {list(TOGETHER)}; found {names}. "
+            "The ledger adds them up itself."
         )
     if money.outcome_value_usd != 1.0:
         raise PolicyError(
@@ -185,7 +190,10 @@ def incremental_ledger(
     entries: dict[tuple[str, str], Estimate] = {}
     n_treated: dict[str, int] = {}
     groups = [(one.campaign, [one]) for one in campaigns]
-    for name, group in [*groups, *([(POOLED, pooled)] if pooled else [])]:
+    groups += [(POOLED, pooled)] if pooled else []
+    settled = [one for one in pooled if one.effect(POST).is_valid]
+    groups += [(SETTLED, settled)] if 0 < len(settled) < len(pooled) else []
+    for name, group in groups:
         n_treated[name] = sum(one.n_treated for one in group)
         entries |= _Account(name, group, money, parameters, _counts(group)).entries()
     return Ledger(entries, n_treated, _given(campaigns), left_out)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from promo_uplift.contracts.errors import PolicyError
-from promo_uplift.effects import POOLED, minimum_detectable_effect
+from promo_uplift.effects import minimum_detectable_effect
 from promo_uplift.effects.discovery import DiscoveryMethod, control_discoveries
 from promo_uplift.effects.estimate import Estimate
-from promo_uplift.policy.ledger import Ledger
+from promo_uplift.policy.ledger import TOGETHER, Ledger
 
 WORKS: Final = "works"
 REJECTED: Final = "rejected"
@@ -84,8 +84,8 @@ def campaign_decisions(*, ledger: Ledger, rules: RejectionRules) -> pd.DataFrame
     Parameters
     ----------
     ledger : Ledger
-        Of :func:`promo_uplift.policy.ledger.incremental_ledger`. ``pooled`` is judged alone, and
-        is no member of the family of campaigns.
+        Of :func:`promo_uplift.policy.ledger.incremental_ledger`. ``pooled`` and
+        ``pooled_settled`` are judged alone, and are no members of the family of campaigns.
     rules : RejectionRules
         Thresholds.
 
@@ -93,13 +93,12 @@ def campaign_decisions(*, ledger: Ledger, rules: RejectionRules) -> pd.DataFrame
     ----------
     Benjamini & Hochberg (1995), JRSS B 57(1).
     """
-    campaigns = [name for name in ledger.campaigns if name != POOLED]
+    campaigns = [name for name in ledger.campaigns if name not in TOGETHER]
     revenue = {name: ledger.entries[name, "incremental_revenue"] for name in ledger.campaigns}
     p_values = np.array([revenue[name].p_value for name in campaigns], dtype=np.float64)
     control = control_discoveries(p_values=p_values, method=rules.discovery)
     adjusted = dict(zip(campaigns, control.adjusted.tolist(), strict=True))
-    if POOLED in revenue:
-        adjusted[POOLED] = revenue[POOLED].p_value
+    adjusted |= {name: revenue[name].p_value for name in TOGETHER if name in revenue}
     rows = [_row(ledger, name, adjusted[name], rules) for name in ledger.campaigns]
     return pd.DataFrame(rows, columns=list(DECISION_COLUMNS))
 

@@ -23,6 +23,7 @@ from promo_uplift.effects import POOLED
 from promo_uplift.effects.estimate import estimates_table
 from promo_uplift.effects.joint import largest_draws
 from promo_uplift.effects.panel import EventStudy
+from promo_uplift.policy.ledger import SETTLED
 from promo_uplift.reporting.effect_figures import (
     event_study_figure,
     lenses_figure,
@@ -87,7 +88,11 @@ def campaign_figures(  # noqa: PLR0913 - one page of figures, from every result
         "ledger": ledger_table_figure(
             table=ledger, decisions=money.decisions, money=policy, level=level
         ),
-        "ledger_waterfall": ledger_waterfall_figure(table=ledger, campaign=POOLED, level=level),
+        "ledger_waterfall": ledger_waterfall_figure(
+            table=ledger,
+            campaign=SETTLED if SETTLED in money.ledger.campaigns else POOLED,
+            level=level,
+        ),
         "standard_errors": _standard_errors(panel, level, critical, wording),
     }
     study = next(one for one in panel.studies if one.campaign == POOLED)

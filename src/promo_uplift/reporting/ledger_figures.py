@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.effects import POOLED
+from promo_uplift.policy.ledger import SETTLED, TOGETHER
 from promo_uplift.reporting.figures import (
     BLACK,
     BLUE,
@@ -43,6 +44,8 @@ RETURN_COLUMNS = (
     ("roi", "ROI"),
 )
 NO_FIGURE = "no figure"
+WHO = {POOLED: "all campaigns", SETTLED: "the campaigns with known weeks after"}
+ROW_NAMES = {POOLED: "all", SETTLED: "all with\nweeks after"}
 DECISION_COLOURS = {"works": GREEN, "rejected": VERMILLION, "undecided": GREY}
 
 
@@ -101,7 +104,7 @@ def ledger_waterfall_figure(*, table: pd.DataFrame, campaign: str, level: float)
     axis.set_xticks(range(len(STEPS)), [name for _, name, _ in STEPS], fontsize=9.5)
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axis.set_ylabel("Incremental revenue, USD", fontsize=10.5)
-    who = "all campaigns" if campaign == POOLED else f"campaign {campaign}"
+    who = WHO.get(campaign, f"campaign {campaign}")
     _heading(axis, f"Where {who} made and lost revenue")
     reasons: dict[str, list[str]] = {}
     for entry, name, _ in STEPS:
@@ -151,9 +154,9 @@ def ledger_table_figure(
     for place, (_, decision) in enumerate(decisions.iterrows()):
         name = decision["campaign"]
         rows = values.loc[name]
-        if name == POOLED:
+        if name in TOGETHER:
             axis.axhline(place - 0.5, color=BLACK, lw=0.8)
-        _cell(axis, edges[0], place, "all" if name == POOLED else str(name))
+        _cell(axis, edges[0], place, ROW_NAMES.get(name, str(name)))
         _cell(axis, edges[1], place, f"{int(rows['n_treated'].iloc[0]):,}")
         for edge, (entry, _) in zip(edges[2:-1], columns, strict=True):
             _cell(axis, edge, place, _amount(rows, entry))
