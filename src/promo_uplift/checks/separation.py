@@ -16,8 +16,8 @@ def _look(evidence: Evidence, parameters: CheckParameters) -> Finding:
         threshold=parameters.max_propensity_auc,
         passed=auc <= parameters.max_propensity_auc,
         sentence=(
-            f"The covariates foretell who was {evidence.wording.treated} with an AUC of {auc:.2f} "
-            f"(0.5 is a coin); at most {parameters.max_propensity_auc:.2f} is accepted."
+            f"The covariates foretell who was {evidence.wording.treated} with an AUC of {auc:.3f} "
+            f"(0.5 is a coin); at most {parameters.max_propensity_auc:.3f} is accepted."
         ),
     )
 
