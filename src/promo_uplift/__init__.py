@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from promo_uplift import checks
     from promo_uplift.door import analyse
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "analyse"]
+__all__ = ["__version__", "analyse", "checks"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the library's call when it is asked for: Kedro sets its environment first."""
+    """Import what is asked for, and not before: Kedro sets its environment first."""
+    if name == "checks":
+        return import_module("promo_uplift.checks")
     if name == "analyse":
         from promo_uplift.door import analyse  # noqa: PLC0415
 

@@ -1,6 +1,8 @@
 """`promo_uplift.checks.run` on facts that anybody can bring."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -60,3 +62,9 @@ def test_the_record_is_plain_json():
     assert record["verdict"] == "experiment_needed"
     assert record["failed"] == ["PU-PLACEBO"]
     assert [one["code"] for one in record["findings"]][-1] == "PU-PLACEBO"
+
+
+def test_the_package_alone_is_enough_to_reach_it():
+    asked = "import promo_uplift; print(len(promo_uplift.checks.CHECKS))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == len(checks.CHECKS)
