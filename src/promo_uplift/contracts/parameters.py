@@ -303,6 +303,52 @@ class PolicyParameters(Parameters):
         return self.margin_rate * self.outcome_value_usd
 
 
+class SensitivityParameters(Parameters):
+    """Hidden traits that could turn a policy's profit around, and what they are measured by.
+
+    Attributes
+    ----------
+    strengths : list of float
+        Factors on the odds of being treated at which bounds are stated, from 1 (no hidden trait).
+    max_strength, tolerance : float
+        Up to which strength, and how exactly, the one that turns a profit around is looked for.
+    replicates : int
+        Household draws behind the bounds' interval.
+    strata, min_stratum_rows : int
+        Parts by predicted outcome that weights must reproduce, and rows of the other arm in each.
+    yardsticks : dict of list of str
+        Name of a group of covariates -> patterns of their names; a group without a covariate is
+        left out, a covariate in no group is a group of its own.
+    yardstick_quantile : float
+        Of the rows' change of odds when a group is left out.
+    yardstick_c : float
+        Inverse strength of the penalty of the logistic regressions behind it.
+    yardstick_max_rows : int
+        Rows that they are fitted on at most, drawn by lot.
+    """
+
+    strengths: list[Annotated[float, Field(ge=1.0, allow_inf_nan=False)]] = Field(min_length=1)
+    max_strength: Annotated[float, Field(gt=1.0, allow_inf_nan=False)]
+    tolerance: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+    replicates: Annotated[int, Field(ge=50)]
+    strata: Count
+    min_stratum_rows: Annotated[int, Field(ge=2)]
+    yardsticks: dict[str, list[str]]
+    yardstick_quantile: OpenShare
+    yardstick_c: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+    yardstick_max_rows: Annotated[int, Field(ge=100)]
+
+    @model_validator(mode="after")
+    def _strengths_begin_at_one_and_rise(self) -> SensitivityParameters:
+        rising = self.strengths == sorted(set(self.strengths))
+        if self.strengths[0] != 1.0 or not rising:
+            raise ValueError(
+                f"`strengths` must begin at 1.0 and rise, got {self.strengths}: 1 is the estimate "
+                "without a hidden trait."
+            )
+        return self
+
+
 class CheckParameters(Parameters):
     """Thresholds of the checks and what a failure allows at best."""
 
