@@ -28,6 +28,11 @@ from promo_uplift.analysis.heterogeneity import (
     explain_effects,
     find_heterogeneity,
 )
+from promo_uplift.analysis.hidden_confounding import (
+    HiddenConfounding,
+    bound_hidden_confounding,
+    evaluated_contacts,
+)
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
@@ -41,11 +46,13 @@ __all__ = [
     "ArmCurves",
     "ArmEffects",
     "Heterogeneity",
+    "HiddenConfounding",
     "PolicyValues",
     "analyse_trials",
     "arm_cost_curves",
     "average_effects",
     "bound_champion",
+    "bound_hidden_confounding",
     "check_effects",
     "choose_champion",
     "compare_definitions",
@@ -55,6 +62,7 @@ __all__ = [
     "describe_affected",
     "estimate_nuisances",
     "estimate_placebo",
+    "evaluated_contacts",
     "explain_effects",
     "find_heterogeneity",
     "held_out_scores",

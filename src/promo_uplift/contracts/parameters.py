@@ -500,6 +500,7 @@ class ReportParameters(Parameters):
     calibration_groups: Annotated[int, Field(ge=2)]
     toc_smallest_share: OpenShare = 0.05
     importance_min_trials: Count = 20
+    yardsticks_shown: Count = 4
 
 
 class ExplanationParameters(Parameters):

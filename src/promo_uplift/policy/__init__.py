@@ -1,5 +1,6 @@
 """From effects to decisions: money, the share to contact, its honest value, who is contacted."""
 
+from promo_uplift.policy.contacts import contact_weights
 from promo_uplift.policy.experiment import households_per_arm
 from promo_uplift.policy.gate import (
     GateDecision,
@@ -15,6 +16,13 @@ from promo_uplift.policy.money import (
     policy_scores,
 )
 from promo_uplift.policy.scoring import ScoringModel
+from promo_uplift.policy.sensitivity import (
+    Contacts,
+    PolicySensitivity,
+    ProfitOutcomes,
+    bound_policy,
+    profit_outcomes,
+)
 from promo_uplift.policy.support import Support, SupportRanges, support, support_ranges
 from promo_uplift.policy.tables import policy_curve, policy_table
 from promo_uplift.policy.targeting import (
@@ -29,28 +37,36 @@ from promo_uplift.policy.value import (
     PolicyValue,
     evaluate_policy,
 )
+from promo_uplift.policy.yardsticks import confounding_yardsticks
 
 __all__ = [
     "REASONS",
+    "Contacts",
     "GateDecision",
     "HouseholdPredictions",
     "PolicyCandidates",
     "PolicyEvaluation",
     "PolicyScores",
+    "PolicySensitivity",
     "PolicyValue",
+    "ProfitOutcomes",
     "RegistryEntry",
     "ScoringModel",
     "Support",
     "SupportRanges",
+    "bound_policy",
     "break_even_cate",
     "champion_gate",
     "chosen_policy_profit",
+    "confounding_yardsticks",
+    "contact_weights",
     "evaluate_policy",
     "expected_profit",
     "households_per_arm",
     "policy_curve",
     "policy_scores",
     "policy_table",
+    "profit_outcomes",
     "scored_policy_profit",
     "share_threshold",
     "support",

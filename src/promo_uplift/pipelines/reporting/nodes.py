@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from promo_uplift.analysis import held_out_scores, in_outcome_unit, overlap_of
+from promo_uplift.analysis import (
+    HiddenConfounding,
+    held_out_scores,
+    in_outcome_unit,
+    overlap_of,
+)
 from promo_uplift.checks import Verdict
 from promo_uplift.contracts.parameters import (
     CheckParameters,
@@ -44,6 +49,7 @@ from promo_uplift.reporting.heterogeneity_figures import (
     toc_figure,
 )
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
+from promo_uplift.reporting.sensitivity_figures import policy_sensitivity_figure
 from promo_uplift.reporting.tuning_figures import (
     tuning_history_figure,
     tuning_importances_figure,
@@ -90,6 +96,23 @@ def draw_profit_curve(
 ) -> Figure:
     """Draw profit over the share mailed."""
     return profit_figure(curve=curve, evaluation=evaluation, parameters=policy, wording=wording)
+
+
+def draw_policy_sensitivity(
+    hidden: HiddenConfounding,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    report: ReportParameters,
+    wording: WordingParameters,
+) -> Figure:
+    """Draw bounds of the chosen policy's profit over the strength of a hidden trait."""
+    return policy_sensitivity_figure(
+        hidden=hidden,
+        is_money_stated=policy.are_stated,
+        level=metrics.level,
+        shown=report.yardsticks_shown,
+        wording=wording,
+    )
 
 
 def draw_overlap(

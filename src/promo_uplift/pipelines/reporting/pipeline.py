@@ -33,6 +33,18 @@ def create_pipeline() -> Pipeline:
                 name="draw_profit_curve",
             ),
             Node(
+                nodes.draw_policy_sensitivity,
+                inputs=[
+                    "hidden_confounding",
+                    "params:policy",
+                    "params:metrics",
+                    "params:report",
+                    "params:wording",
+                ],
+                outputs="policy_sensitivity_figure",
+                name="draw_policy_sensitivity",
+            ),
+            Node(
                 nodes.draw_overlap,
                 inputs=[
                     "trial_data",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from promo_uplift import analysis
@@ -15,6 +16,7 @@ from promo_uplift.contracts.parameters import (
     MetricParameters,
     NuisanceParameters,
     PolicyParameters,
+    SensitivityParameters,
     TrialParameters,
     TuningParameters,
     WordingParameters,
@@ -31,6 +33,7 @@ from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
+    Contacts,
     PolicyEvaluation,
     RegistryEntry,
     ScoringModel,
@@ -74,6 +77,44 @@ def value_policies(
         for frame in (values.table, values.curve)
     )
     return values.evaluation, values.by_learner, table, curve
+
+
+def bound_hidden_confounding(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    by_learner: dict[str, PolicyEvaluation],
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    sensitivity: SensitivityParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[analysis.HiddenConfounding, pd.DataFrame, pd.DataFrame, str]:
+    """Bound the profit of each policy under a hidden trait, and measure observed ones beside it."""
+    n_rows = len(data.treatment)
+    rules = {"chosen": evaluation, "response": by_learner["response"]}
+    found = analysis.bound_hidden_confounding(
+        data=data,
+        nuisances=nuisances,
+        contacts={
+            name: Contacts.of_rule(
+                analysis.evaluated_contacts(cross_fitted=cross_fitted, evaluation=one)
+            )
+            for name, one in rules.items()
+        }
+        | {
+            "all": Contacts.of_rule(np.ones(n_rows)),
+            "current": Contacts.as_mailed(n_rows),
+        },
+        policy=policy,
+        metrics=metrics,
+        sensitivity=sensitivity,
+        wording=wording,
+        seed=seed,
+    )
+    table = analysis.in_outcome_unit(found.table(), policy=policy, wording=wording)
+    return found, table, found.yardsticks, found.text
 
 
 def bound_champion(

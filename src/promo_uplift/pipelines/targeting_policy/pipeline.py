@@ -33,6 +33,28 @@ def create_pipeline() -> Pipeline:
                 name="value_policies",
             ),
             Node(
+                nodes.bound_hidden_confounding,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "policy_evaluation",
+                    "policy_by_learner",
+                    "params:policy",
+                    "params:metrics",
+                    "params:sensitivity",
+                    "params:wording",
+                    "params:seed",
+                ],
+                outputs=[
+                    "hidden_confounding",
+                    "policy_sensitivity",
+                    "confounding_yardsticks",
+                    "policy_sensitivity_text",
+                ],
+                name="bound_hidden_confounding",
+            ),
+            Node(
                 nodes.bound_champion,
                 inputs=[
                     "trial_data",
