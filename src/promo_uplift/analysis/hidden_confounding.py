@@ -150,6 +150,7 @@ def bound_hidden_confounding(
             sensitivity_sentence(
                 one,
                 yardsticks=yardsticks,
+                yardstick=next(iter(sensitivity.yardsticks), None),
                 max_strength=sensitivity.max_strength,
                 unit="USD" if policy.are_stated else wording.unit,
                 wording=wording,
@@ -164,24 +165,40 @@ def sensitivity_sentence(
     one: PolicySensitivity,
     *,
     yardsticks: pd.DataFrame,
+    yardstick: str | None,
     max_strength: float,
     unit: str,
     wording: WordingParameters,
 ) -> str:
-    """Say in words what the bounds of one policy mean; ``unit`` is that of its profit."""
+    """Say in words what the bounds of one policy mean.
+
+    Parameters
+    ----------
+    one : PolicySensitivity
+    yardsticks : DataFrame
+        Of :func:`promo_uplift.policy.confounding_yardsticks`.
+    yardstick : str or None
+        Group that the strength is compared with; the strongest where it is not among them.
+    max_strength : float
+        Up to which the strength was looked for.
+    unit : str
+        Of the profit.
+    wording : WordingParameters
+    """
     name = f"The {one.policy} policy against {one.against}"
     if one.reason:
         return f"{name}: no bounds under a hidden trait ({one.reason})."
     gain = "gain" if one.estimate >= 0.0 else "loss"
-    estimate = f"{wording.number(one.estimate)} {unit} per {wording.subject}"
+    estimate = f"{wording.number(abs(one.estimate))[1:]} {unit} per {wording.subject}"
     if math.isinf(one.critical_strength):
         return (
             f"{name}: no hidden trait that changes the odds of being {wording.treated} by up to a "
             f"factor of {max_strength:g} turns its {gain} of {estimate} around."
         )
+    compared = _compared(one.critical_strength, yardsticks, yardstick)
     said = (
         f"{name}: a hidden trait that changes the odds of being {wording.treated} by a factor of "
-        f"{one.critical_strength:.2f}{_compared(one.critical_strength, yardsticks)} turns its "
+        f"{one.critical_strength:.2f}{compared} turns its "
         f"{gain} of {estimate} around; "
     )
     if one.critical_strength_ci <= 1.0:
@@ -191,10 +208,11 @@ def sensitivity_sentence(
     return said + f"its interval holds 0 from {one.critical_strength_ci:.2f} on."
 
 
-def _compared(strength: float, yardsticks: pd.DataFrame) -> str:
-    """Compare log-odds with those of the strongest observed covariates."""
-    strongest = yardsticks.iloc[0] if len(yardsticks) else None
-    if strongest is None or not strongest["strength"] > 1.0:
+def _compared(strength: float, yardsticks: pd.DataFrame, yardstick: str | None) -> str:
+    """Compare log-odds with those of the named covariates, or of the strongest."""
+    named = yardsticks[yardsticks["covariates"] == yardstick]
+    measures = named if len(named) else yardsticks.head(1)
+    if measures.empty or not float(measures["strength"].iloc[0]) > 1.0:
         return ""
-    share = math.log(strength) / math.log(strongest["strength"])
-    return f" ({share:.1f} times as strong as {strongest['covariates']})"
+    share = math.log(strength) / math.log(float(measures["strength"].iloc[0]))
+    return f" ({share:.1f} times as strong as {measures['covariates'].iloc[0]})"

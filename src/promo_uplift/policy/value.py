@@ -11,6 +11,7 @@ from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
+from promo_uplift.metrics.fold_dependence import group_factor, widened
 from promo_uplift.metrics.folds import FoldRows, fold_rows
 from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
@@ -160,7 +161,9 @@ def evaluate_policy(
     and the share with the highest profit are chosen on the rows outside ``k``, with column ``k``
     of every cross-fitted quantity, and valued on the rows of ``k``. A share means the top of each
     fold's own ranking.
-    Households are drawn with replacement, and each replicate repeats choice and valuation.
+    Households are drawn with replacement. Each replicate values the rules that were chosen: the
+    interval is of their profit. For the share that is best overall, and for the profit that is read
+    off the data that chose it, each replicate chooses again.
 
     Parameters
     ----------
@@ -190,6 +193,11 @@ def evaluate_policy(
     spend, its own share chosen in the same honest way). Intervals are conditional on nuisances and
     predictions, which the bootstrap does not fit again.
 
+    Each fold's rule was chosen with the noise of the others, so the folds are not independent
+    (:mod:`promo_uplift.metrics.fold_dependence`): differences to a policy that contacts anybody are
+    widened by the factor of a mean over those who are left out. The profit itself is not: in worlds
+    with a known truth its interval holds without (``benchmarks/policy_profit.py``).
+
     References
     ----------
     Dudik, Erhan, Langford & Li (2014), Statistical Science 29(4); Andrews, Kitagawa & McCloskey
@@ -211,12 +219,10 @@ def evaluate_policy(
             folds=outside,
             rule=candidates.rule,
         )
-        picked = _pick(scores, candidates.cate, names, choice, part, outside, shares)
+        learner = names[int(choice[0])]
+        picked = _pick(scores, candidates.cate[learner], part, outside, shares)
         everyone = _everyone(scores, part)
-        response = _pick(
-            scores, {"response": candidates.response}, ("response",), choice * 0, part, outside,
-            shares,
-        )  # fmt: skip
+        response = _pick(scores, candidates.response, part, outside, shares)
         values = {
             "chosen": picked,
             "none": empty,
@@ -231,7 +237,7 @@ def evaluate_policy(
             "response": response,
         }
         totals = {name: totals[name].plus(values[name], part.part) for name in totals}
-        learners.append(names[int(choice[0])])
+        learners.append(learner)
         chosen_shares.append(float(picked.share[0]))
     summary = _summaries(totals, level)
     best = _in_sample(scores, candidates, fold, folds, shares)
@@ -280,38 +286,31 @@ def _validate(scores: PolicyScores, candidates: PolicyCandidates, fold: IntArray
 
 def _pick(
     scores: PolicyScores,
-    cate: Mapping[str, FloatArray],
-    names: tuple[str, ...],
-    choice: IntArray,
+    cate: FloatArray,
     part: FoldRows,
     outside: tuple[FoldRows, ...],
     shares: FloatArray,
 ) -> _Replicates:
-    """Choose the share outside the fold with the chosen learner's ranking; value it inside."""
-    size = len(choice)
-    value = _Replicates(*(np.zeros(size) for _ in range(4)))
-    for number in np.unique(choice):
-        where = np.flatnonzero(choice == number)
-        ranking = cate[names[int(number)]][:, part.fold]
-        curve = profit_curves(
-            profit=scores.profit[:, part.fold],
-            ranking=ranking,
-            folds=outside,
-            shares=shares,
-            replicates=where,
-        )
-        share = shares[np.argmax(curve, axis=0)]
-        ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights.only(where))
-        value.share[where] = share
-        for target, source in (
-            (value.profit, scores.profit),
-            (value.outcome, scores.outcome),
-            (value.cost, scores.cost),
-        ):
-            target[where] = gain_at_own(
-                ranked=ranked, scores=source[part.rows, part.fold], share=share
-            )
-    return value
+    """Choose the share outside the fold by this ranking; value it inside, in each replicate.
+
+    The choice is that of the sample: a replicate that chose again would choose with more noise than
+    the rules that are valued, and the interval be of other rules.
+    """
+    ranking = cate[:, part.fold]
+    curve = profit_curves(
+        profit=scores.profit[:, part.fold],
+        ranking=ranking,
+        folds=outside,
+        shares=shares,
+        replicates=np.array([0]),
+    )
+    share = np.full(len(part.part), shares[int(np.argmax(curve[:, 0]))])
+    ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
+    profit, outcome, cost = (
+        gain_at_own(ranked=ranked, scores=source[part.rows, part.fold], share=share)
+        for source in (scores.profit, scores.outcome, scores.cost)
+    )
+    return _Replicates(share, profit, outcome, cost)
 
 
 def _everyone(scores: PolicyScores, part: FoldRows) -> _Replicates:
@@ -340,6 +339,13 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
 
 def _summaries(totals: dict[str, _Replicates], level: float) -> dict[str, PolicyValue]:
     chosen = totals["chosen"].profit
+    left_out = 1.0 - float(totals["chosen"].share[0])
+    factor = group_factor(low=0.0, high=left_out) if left_out > 0.0 else 1.0
+
+    def difference(name: str, profit: FloatArray) -> Interval:
+        beyond = widened(values=chosen - profit, factor=1.0 if name == "none" else factor)
+        return percentile_interval(values=beyond, level=level)
+
     return {
         name: PolicyValue(
             share=percentile_interval(values=value.share, level=level),
@@ -347,7 +353,7 @@ def _summaries(totals: dict[str, _Replicates], level: float) -> dict[str, Policy
             outcome_usd=percentile_interval(values=value.outcome, level=level),
             cost_usd=percentile_interval(values=value.cost, level=level),
             roi=percentile_interval(values=_ratio(value.profit, value.cost), level=level),
-            chosen_minus_this_usd=percentile_interval(values=chosen - value.profit, level=level),
+            chosen_minus_this_usd=difference(name, value.profit),
         )
         for name, value in totals.items()
     }
