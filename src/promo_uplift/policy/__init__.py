@@ -31,6 +31,11 @@ from promo_uplift.policy.targeting import (
     share_threshold,
     targeting_list,
 )
+from promo_uplift.policy.targeting_bound import (
+    TargetingBound,
+    largest_targeting_gain,
+    targeting_bound,
+)
 from promo_uplift.policy.value import (
     PolicyCandidates,
     PolicyEvaluation,
@@ -54,6 +59,7 @@ __all__ = [
     "ScoringModel",
     "Support",
     "SupportRanges",
+    "TargetingBound",
     "bound_policy",
     "break_even_cate",
     "champion_gate",
@@ -63,6 +69,7 @@ __all__ = [
     "evaluate_policy",
     "expected_profit",
     "households_per_arm",
+    "largest_targeting_gain",
     "policy_curve",
     "policy_scores",
     "policy_table",
@@ -71,5 +78,6 @@ __all__ = [
     "share_threshold",
     "support",
     "support_ranges",
+    "targeting_bound",
     "targeting_list",
 ]

@@ -19,6 +19,8 @@ from promo_uplift.policy.choice import Choice, profit_curves
 from promo_uplift.policy.money import PolicyScores
 
 BASELINES = ("none", "all", "current", "random", "response")
+#: What is chosen for each fold on the others.
+CHOSEN_BY_FOLD = ("chosen", "random", "response")
 
 
 #: The learner with the lowest loss.
@@ -194,9 +196,9 @@ def evaluate_policy(
     predictions, which the bootstrap does not fit again.
 
     Each fold's rule was chosen with the noise of the others, so the folds are not independent
-    (:mod:`promo_uplift.metrics.fold_dependence`): differences to a policy that contacts anybody are
-    widened by the factor of a mean over those who are left out. The profit itself is not: in worlds
-    with a known truth its interval holds without (``benchmarks/policy_profit.py``).
+    (:mod:`promo_uplift.metrics.fold_dependence`): figures of a chosen policy are widened by the
+    factor of a mean over the top of a ranking, of those contacted, and for its difference to a
+    policy that contacts anybody of those left out.
 
     References
     ----------
@@ -338,25 +340,32 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
 
 
 def _summaries(totals: dict[str, _Replicates], level: float) -> dict[str, PolicyValue]:
-    chosen = totals["chosen"].profit
-    left_out = 1.0 - float(totals["chosen"].share[0])
-    factor = group_factor(low=0.0, high=left_out) if left_out > 0.0 else 1.0
+    chosen = totals["chosen"]
+    share = float(chosen.share[0])
+    contacted, left_out = _top_factor(share), _top_factor(1.0 - share)
 
-    def difference(name: str, profit: FloatArray) -> Interval:
-        beyond = widened(values=chosen - profit, factor=1.0 if name == "none" else factor)
-        return percentile_interval(values=beyond, level=level)
+    def interval(values: FloatArray, factor: float) -> Interval:
+        return percentile_interval(values=widened(values=values, factor=factor), level=level)
 
-    return {
-        name: PolicyValue(
-            share=percentile_interval(values=value.share, level=level),
-            profit_usd=percentile_interval(values=value.profit, level=level),
-            outcome_usd=percentile_interval(values=value.outcome, level=level),
-            cost_usd=percentile_interval(values=value.cost, level=level),
-            roi=percentile_interval(values=_ratio(value.profit, value.cost), level=level),
-            chosen_minus_this_usd=difference(name, value.profit),
+    summaries = {}
+    for name, value in totals.items():
+        own = _top_factor(float(value.share[0])) if name in CHOSEN_BY_FOLD else 1.0
+        summaries[name] = PolicyValue(
+            share=interval(value.share, 1.0),
+            profit_usd=interval(value.profit, own),
+            outcome_usd=interval(value.outcome, own),
+            cost_usd=interval(value.cost, own),
+            roi=interval(_ratio(value.profit, value.cost), own),
+            chosen_minus_this_usd=interval(
+                chosen.profit - value.profit, contacted if name == "none" else left_out
+            ),
         )
-        for name, value in totals.items()
-    }
+    return summaries
+
+
+def _top_factor(share: float) -> float:
+    """By how much a fold's rule, chosen with the others' noise, widens the value of its share."""
+    return group_factor(low=max(1.0 - share, 0.0), high=1.0) if share > 0.0 else 1.0
 
 
 def _in_sample(
