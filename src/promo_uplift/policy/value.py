@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
+from promo_uplift.effects.clustered import clustered_mean
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import group_factor, widened
+from promo_uplift.metrics.fold_dependence import group_factor
 from promo_uplift.metrics.folds import FoldRows, fold_rows
-from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
 from promo_uplift.policy.choice import Choice, profit_curves
+from promo_uplift.policy.contacts import contact_weights
 from promo_uplift.policy.money import PolicyScores
 
 BASELINES = ("none", "all", "current", "random", "response")
 #: What is chosen for each fold on the others.
 CHOSEN_BY_FOLD = ("chosen", "random", "response")
+NOTHING_SPENT = Interval(float("nan"), float("nan"), float("nan"))
 
 
 #: The learner with the lowest loss.
@@ -130,21 +132,13 @@ class PolicyEvaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Replicates:
-    """A policy's value in each replicate, ``(R,)`` each, per household of the population."""
+class _Rows:
+    """What a policy adds on each row, ``(n,)`` each: chance of a contact, USD."""
 
-    share: FloatArray
+    contacted: FloatArray
     profit: FloatArray
     outcome: FloatArray
     cost: FloatArray
-
-    def plus(self, other: _Replicates, part: FloatArray) -> _Replicates:
-        return _Replicates(
-            self.share + part * other.share,
-            self.profit + part * other.profit,
-            self.outcome + part * other.outcome,
-            self.cost + part * other.cost,
-        )
 
 
 def evaluate_policy(
@@ -163,9 +157,9 @@ def evaluate_policy(
     and the share with the highest profit are chosen on the rows outside ``k``, with column ``k``
     of every cross-fitted quantity, and valued on the rows of ``k``. A share means the top of each
     fold's own ranking.
-    Households are drawn with replacement. Each replicate values the rules that were chosen: the
-    interval is of their profit. For the share that is best overall, and for the profit that is read
-    off the data that chose it, each replicate chooses again.
+    Intervals are of the rules that were chosen, from household sums. For the share that is best
+    overall, and for the profit that is read off the data that chose it, households are drawn with
+    replacement and each replicate chooses again.
 
     Parameters
     ----------
@@ -193,7 +187,7 @@ def evaluate_policy(
     Baselines: ``none``; ``all``; ``current`` (the mailing as it was); ``random`` (the chosen
     share, drawn blindly: its expectation, without a draw); ``response`` (ranked by predicted
     spend, its own share chosen in the same honest way). Intervals are conditional on nuisances and
-    predictions, which the bootstrap does not fit again.
+    predictions.
 
     Each fold's rule was chosen with the noise of the others, so the folds are not independent
     (:mod:`promo_uplift.metrics.fold_dependence`): figures of a chosen policy are widened by the
@@ -210,10 +204,7 @@ def evaluate_policy(
     draws = household_draws(groups=groups, replicates=replicates, rng=rng)
     folds = fold_rows(fold=fold, draws=draws)
     shares = np.linspace(0.0, 1.0, parameters.grid_points)
-    names = tuple(candidates.losses)
-    empty = _Replicates(*(np.zeros(1 + replicates) for _ in range(4)))
-    totals = dict.fromkeys(("chosen", *BASELINES), empty)
-    learners, chosen_shares = [], []
+    learners, chosen_shares, response_shares = [], [], []
     for part in folds:
         outside = tuple(other for other in folds if other.fold != part.fold)
         choice = one_standard_error_choice(
@@ -221,39 +212,48 @@ def evaluate_policy(
             folds=outside,
             rule=candidates.rule,
         )
-        learner = names[int(choice[0])]
-        picked = _pick(scores, candidates.cate[learner], part, outside, shares)
-        everyone = _everyone(scores, part)
-        response = _pick(scores, candidates.response, part, outside, shares)
-        values = {
-            "chosen": picked,
-            "none": empty,
-            "all": everyone,
-            "current": _current(scores, part),
-            "random": _Replicates(
-                picked.share,
-                picked.share * everyone.profit,
-                picked.share * everyone.outcome,
-                picked.share * everyone.cost,
-            ),
-            "response": response,
-        }
-        totals = {name: totals[name].plus(values[name], part.part) for name in totals}
-        learners.append(learner)
-        chosen_shares.append(float(picked.share[0]))
-    summary = _summaries(totals, level)
+        learners.append(tuple(candidates.losses)[int(choice[0])])
+        chosen_shares.append(
+            _best_share(scores, candidates.cate[learners[-1]], part, outside, shares)
+        )
+        response_shares.append(_best_share(scores, candidates.response, part, outside, shares))
+    chosen = contact_weights(
+        cate=candidates.cate, learner_by_fold=learners, share_by_fold=chosen_shares, fold=fold
+    )
+    response = contact_weights(
+        cate={"response": candidates.response},
+        learner_by_fold=["response"] * len(folds),
+        share_by_fold=response_shares,
+        fold=fold,
+    )
+    policies = {
+        "chosen": _contacting(chosen, scores, fold),
+        "none": _contacting(np.zeros(len(fold)), scores, fold),
+        "all": _contacting(np.ones(len(fold)), scores, fold),
+        "current": _Rows(
+            scores.current_share,
+            scores.current_profit,
+            scores.current_outcome,
+            scores.current_cost,
+        ),
+        "random": _contacting(np.asarray(chosen_shares)[fold], scores, fold),
+        "response": _contacting(response, scores, fold),
+    }
+    summary = _summaries(policies, groups, level)
     best = _in_sample(scores, candidates, fold, folds, shares)
+    honest = np.sum(
+        [part.part * part.weights.means(policies["chosen"].profit[part.rows]) for part in folds],
+        axis=0,
+    )
     return PolicyEvaluation(
-        champion=names[int(best.learner[0])],
+        champion=tuple(candidates.losses)[int(best.learner[0])],
         roi_optimal_share=percentile_interval(values=best.share, level=level),
         roi_at_share=percentile_interval(values=_ratio(best.profit, best.cost), level=level),
         max_ratio_share=best.max_ratio_share,
         max_ratio=best.max_ratio,
         chosen=summary.pop("chosen"),
         optimistic_profit_usd=percentile_interval(values=best.optimistic, level=level),
-        winners_curse_usd=percentile_interval(
-            values=best.optimistic - totals["chosen"].profit, level=level
-        ),
+        winners_curse_usd=percentile_interval(values=best.optimistic - honest, level=level),
         learner_by_fold=tuple(learners),
         share_by_fold=tuple(chosen_shares),
         baselines=summary,
@@ -286,50 +286,32 @@ def _validate(scores: PolicyScores, candidates: PolicyCandidates, fold: IntArray
         )
 
 
-def _pick(
+def _best_share(
     scores: PolicyScores,
     cate: FloatArray,
     part: FoldRows,
     outside: tuple[FoldRows, ...],
     shares: FloatArray,
-) -> _Replicates:
-    """Choose the share outside the fold by this ranking; value it inside, in each replicate.
-
-    The choice is that of the sample: a replicate that chose again would choose with more noise than
-    the rules that are valued, and the interval be of other rules.
-    """
-    ranking = cate[:, part.fold]
+) -> float:
+    """Share with the highest profit outside the fold, by this ranking."""
     curve = profit_curves(
         profit=scores.profit[:, part.fold],
-        ranking=ranking,
+        ranking=cate[:, part.fold],
         folds=outside,
         shares=shares,
         replicates=np.array([0]),
     )
-    share = np.full(len(part.part), shares[int(np.argmax(curve[:, 0]))])
-    ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
-    profit, outcome, cost = (
-        gain_at_own(ranked=ranked, scores=source[part.rows, part.fold], share=share)
-        for source in (scores.profit, scores.outcome, scores.cost)
-    )
-    return _Replicates(share, profit, outcome, cost)
+    return float(shares[int(np.argmax(curve[:, 0]))])
 
 
-def _everyone(scores: PolicyScores, part: FoldRows) -> _Replicates:
-    return _Replicates(
-        np.ones(len(part.part)),
-        part.weights.means(scores.profit[part.rows, part.fold]),
-        part.weights.means(scores.outcome[part.rows, part.fold]),
-        part.weights.means(scores.cost[part.rows, part.fold]),
-    )
-
-
-def _current(scores: PolicyScores, part: FoldRows) -> _Replicates:
-    return _Replicates(
-        part.weights.means(scores.current_share[part.rows]),
-        part.weights.means(scores.current_profit[part.rows]),
-        part.weights.means(scores.current_outcome[part.rows]),
-        part.weights.means(scores.current_cost[part.rows]),
+def _contacting(chance: FloatArray, scores: PolicyScores, fold: IntArray) -> _Rows:
+    """Return what contacting each row with this chance adds."""
+    rows = np.arange(len(fold))
+    return _Rows(
+        chance,
+        chance * scores.profit[rows, fold],
+        chance * scores.outcome[rows, fold],
+        chance * scores.cost[rows, fold],
     )
 
 
@@ -339,25 +321,33 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
     return ratio
 
 
-def _summaries(totals: dict[str, _Replicates], level: float) -> dict[str, PolicyValue]:
-    chosen = totals["chosen"]
-    share = float(chosen.share[0])
+def _summaries(
+    policies: dict[str, _Rows], groups: IntArray, level: float
+) -> dict[str, PolicyValue]:
+    chosen = policies["chosen"]
+    share = float(chosen.contacted.mean())
     contacted, left_out = _top_factor(share), _top_factor(1.0 - share)
 
-    def interval(values: FloatArray, factor: float) -> Interval:
-        return percentile_interval(values=widened(values=values, factor=factor), level=level)
+    def interval(values: FloatArray, factor: float, per: FloatArray | None = None) -> Interval:
+        if per is not None and per.sum() <= 0.0:
+            return NOTHING_SPENT
+        mean = clustered_mean(values=values, groups=groups, weights=per)
+        return replace(mean, se=factor * mean.se).interval(level=level)
 
     summaries = {}
-    for name, value in totals.items():
-        own = _top_factor(float(value.share[0])) if name in CHOSEN_BY_FOLD else 1.0
+    for name, rows in policies.items():
+        own_share = float(rows.contacted.mean())
+        own = _top_factor(own_share) if name in CHOSEN_BY_FOLD else 1.0
         summaries[name] = PolicyValue(
-            share=interval(value.share, 1.0),
-            profit_usd=interval(value.profit, own),
-            outcome_usd=interval(value.outcome, own),
-            cost_usd=interval(value.cost, own),
-            roi=interval(_ratio(value.profit, value.cost), own),
+            share=interval(rows.contacted, 1.0)
+            if name == "current"
+            else Interval(own_share, own_share, own_share),
+            profit_usd=interval(rows.profit, own),
+            outcome_usd=interval(rows.outcome, own),
+            cost_usd=interval(rows.cost, own),
+            roi=interval(rows.profit, own, per=rows.cost),
             chosen_minus_this_usd=interval(
-                chosen.profit - value.profit, contacted if name == "none" else left_out
+                chosen.profit - rows.profit, contacted if name == "none" else left_out
             ),
         )
     return summaries
