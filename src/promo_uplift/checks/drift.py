@@ -1,10 +1,10 @@
-"""PU-DRIFT: predictions made before a campaign hold on it, in level and slope, campaign by campaign."""
+"""PU-DRIFT: predictions made before a campaign hold on it, in level and slope."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,10 +33,14 @@ class NextCampaigns:
         Of the campaigns in the order of time.
     trained_on_itself : tuple of int
         Campaigns whose predictions come from outcomes of their own window.
+    gains : mapping of Interval
+        By simple policy (``none``, ``all``), what the decisions earned beyond it on all of them,
+        USD per household; empty where there is no decision or no cost was stated.
     """
 
     drift: CalibrationDrift
     trained_on_itself: tuple[int, ...]
+    gains: Mapping[str, Interval] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -49,6 +53,7 @@ class NextCampaigns:
         time_zero: Mapping[int, dt.date],
         trained_until: Mapping[int, dt.date],
         level: float,
+        gains: Mapping[str, Interval] | None = None,
     ) -> NextCampaigns:
         """Calibrate predictions, and see that none was made with what it predicts.
 
@@ -62,6 +67,8 @@ class NextCampaigns:
             By campaign, its first day, and the last day whose outcomes trained its predictions.
         level : float
             Confidence level.
+        gains : mapping of Interval, optional
+            What the decisions earned beyond ``none`` and ``all``.
 
         Raises
         ------
@@ -84,13 +91,17 @@ class NextCampaigns:
                 level=level,
             ),
             tuple(one for one in order if trained_until[one] >= time_zero[one]),
+            {} if gains is None else dict(gains),
         )
 
 
 def _look(evidence: Evidence, parameters: CheckParameters) -> Finding:
     """Hold the smallest of the family's p-values, times their number, against its bound."""
     fact, words, least = evidence.need(NextCampaigns), evidence.wording, parameters.min_drift_p
-    rule = f"predicted effects hold on the next campaigns: smallest adjusted p-value >= {least:g}"
+    rule = (
+        f"predicted effects hold on the next campaigns (smallest adjusted p-value >= {least:g}), "
+        "and deciding by them pays there"
+    )
     if fact.trained_on_itself:
         names = ", ".join(str(one) for one in fact.trained_on_itself)
         return Finding(
@@ -106,20 +117,34 @@ def _look(evidence: Evidence, parameters: CheckParameters) -> Finding:
         return Finding.nothing(rule=rule, sentence="No next campaign has an error to judge by.")
     adjusted = {name: min(1.0, len(p_values) * p) for name, p in p_values.items()}
     worst = min(adjusted, key=lambda name: adjusted[name])
-    passed = adjusted[worst] >= least
+    text = drift_sentence(drift=fact.drift, words=words)
+    if adjusted[worst] < least:
+        return Finding(
+            rule=rule,
+            value=adjusted[worst],
+            threshold=least,
+            passed=False,
+            sentence=f"{text} {MEANINGS[worst].capitalize()} (adjusted p {adjusted[worst]:.2g}).",
+        )
+    smallest = min((gain.ci_low for gain in fact.gains.values()), default=np.inf)
+    if smallest <= 0.0:
+        earned = ", ".join(
+            f"{gain.estimate:+.2f} USD ({gain.ci_low:+.2f} to {gain.ci_high:+.2f}) over {name}"
+            for name, gain in fact.gains.items()
+        )
+        return Finding(
+            rule=rule,
+            value=float(smallest),
+            threshold=0.0,
+            passed=False,
+            sentence=f"{text} No drift is shown, nor that deciding pays: {earned}.",
+        )
     return Finding(
         rule=rule,
         value=adjusted[worst],
         threshold=least,
-        passed=passed,
-        sentence=(
-            f"{drift_sentence(drift=fact.drift, words=words)} "
-            + (
-                "No departure is shown."
-                if passed
-                else f"{MEANINGS[worst].capitalize()} (adjusted p {adjusted[worst]:.2g})."
-            )
-        ),
+        passed=True,
+        sentence=f"{text} No drift is shown.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Does a frozen prediction keep its level and its slope on campaigns that came after it?"""
+"""Calibration of frozen predictions on the campaigns after them: level, slope, and their trend."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class FrozenDecision:
 def prospective_settings(
     *, settings: AnalysisParameters, parameters: ProspectiveParameters
 ) -> AnalysisParameters:
-    """Settings of a run, cut down to the candidates and the budget of the validation.
+    """Cut the settings of a run down to the candidates and the budget of the validation.
 
     No warm start: its parameters may come from campaigns that lie ahead. No interval of a single
     household.

@@ -66,7 +66,7 @@ class Prospective:
         Those that were judged, in the order of time.
     fact : NextCampaigns or None
         Calibration of the shown learners' predictions over time; None where none was judged.
-    values : dict of dict of PolicyValue
+    policies : dict of dict of PolicyValue
         By campaign, and ``pooled``, the value of each policy.
     rankings : dict of dict of Interval
         By the same, AUUC, Qini and AUTOC.
@@ -77,7 +77,7 @@ class Prospective:
     plans: tuple[CampaignPlan, ...]
     campaigns: tuple[NextCampaign, ...]
     fact: NextCampaigns | None
-    values: dict[str, dict[str, PolicyValue]]
+    policies: dict[str, dict[str, PolicyValue]]
     rankings: dict[str, dict[str, Interval]]
     level: float
 
@@ -141,14 +141,15 @@ def validate_prospectively(
     parts = {str(one.plan.campaign): [one] for one in judged}
     if judged:
         parts[POOLED] = judged
+    policies = {
+        name: policy_values(outcomes=[one.outcomes for one in part], level=level)
+        for name, part in parts.items()
+    }
     return Prospective(
         plans=tuple(plans),
         campaigns=tuple(judged),
-        fact=_fact(judged, level) if judged else None,
-        values={
-            name: policy_values(outcomes=[one.outcomes for one in part], level=level)
-            for name, part in parts.items()
-        },
+        fact=_fact(judged, policies[POOLED], settings) if judged else None,
+        policies=policies,
         rankings={
             name: ranking_figures(**_stacked(part), level=level) for name, part in parts.items()
         },
@@ -192,7 +193,9 @@ def _stacked(part: Sequence[NextCampaign]) -> dict[str, Any]:
     }
 
 
-def _fact(part: Sequence[NextCampaign], level: float) -> NextCampaigns:
+def _fact(
+    part: Sequence[NextCampaign], pooled: Mapping[str, PolicyValue], settings: AnalysisParameters
+) -> NextCampaigns:
     return NextCampaigns.of(
         **_stacked(part),
         time_zero={one.plan.campaign: one.plan.time_zero for one in part},
@@ -201,5 +204,8 @@ def _fact(part: Sequence[NextCampaign], level: float) -> NextCampaigns:
             for one in part
             if one.plan.trained_until is not None
         },
-        level=level,
+        level=settings.metrics.level,
+        gains={name: pooled[name].chosen_minus_this_usd for name in ("none", "all")}
+        if settings.policy.are_stated
+        else None,
     )

@@ -45,7 +45,7 @@ def value_table(*, found: Prospective, policy: PolicyParameters) -> pd.DataFrame
     """
     decided = {str(one.plan.campaign): one.decision for one in found.campaigns}
     rows = []
-    for campaign, policies in found.values.items():
+    for campaign, policies in found.policies.items():
         decision = decided.get(campaign)
         for name, value in policies.items():
             row: dict[str, object] = {"campaign": campaign, "policy": name}
@@ -194,7 +194,7 @@ def prospective_text(
         lines.append("No campaign could be judged by an earlier one.")
         return "\n".join(lines)
     if policy.are_stated:
-        values = found.values[POOLED]
+        values = found.policies[POOLED]
         gains = ", ".join(
             f"{wording.interval(values[name].chosen_minus_this_usd)} over {name}"
             for name in ("none", "all", "random", "response")
@@ -225,7 +225,7 @@ def _campaign_text(
         f"{wording.interval(calibration.found)}"
     )
     if policy.are_stated:
-        value = found.values[str(one.plan.campaign)]["chosen"]
+        value = found.policies[str(one.plan.campaign)]["chosen"]
         promised = decision.promised_profit_usd["chosen"]
         text += (
             f"; profit promised {wording.interval(promised)}, earned "
