@@ -11,15 +11,15 @@ import numpy as np
 from promo_uplift.checks.evidence import Check, Evidence, Finding
 from promo_uplift.contracts.errors import CheckError
 from promo_uplift.contracts.parameters import CheckParameters, WordingParameters
-from promo_uplift.contracts.results import FloatArray, IntArray, Interval
-from promo_uplift.metrics.drift import CalibrationDrift, calibration_drift
+from promo_uplift.contracts.results import Interval
+from promo_uplift.metrics.drift import CalibrationDrift, Predictions, calibration_drift
 
 #: What each test of the family says if it fails.
 MEANINGS = {
-    "level": "the level is off",
-    "slope": "differences between households are not as large as predicted",
-    "level_trend": "the level drifts",
-    "slope_trend": "the slope drifts",
+    "level": "the level is not what the past had",
+    "slope": "the slope is not what the past had",
+    "level_trend": "the level drifts from campaign to campaign",
+    "slope_trend": "the slope drifts from campaign to campaign",
 }
 
 
@@ -46,10 +46,8 @@ class NextCampaigns:
     def of(
         cls,
         *,
-        scores: FloatArray,
-        predicted: FloatArray,
-        campaign: IntArray,
-        groups: IntArray,
+        campaigns: Mapping[int, Predictions],
+        past: Mapping[int, Predictions],
         time_zero: Mapping[int, dt.date],
         trained_until: Mapping[int, dt.date],
         level: float,
@@ -59,10 +57,8 @@ class NextCampaigns:
 
         Parameters
         ----------
-        scores, predicted : float64 (n,)
-            Doubly robust scores, and the effect predicted before the row's campaign.
-        campaign, groups : int64 (n,)
-            Campaign and household of each row.
+        campaigns, past : mapping of Predictions
+            By campaign, its own rows, and the held-out rows of the past that trained for it.
         time_zero, trained_until : mapping of date
             By campaign, its first day, and the last day whose outcomes trained its predictions.
         level : float
@@ -73,22 +69,16 @@ class NextCampaigns:
         Raises
         ------
         CheckError
-            If a campaign of the rows has no dates.
+            If a campaign has no dates.
         """
-        present = set(np.unique(campaign).tolist())
-        if lacking := sorted(present - (set(time_zero) & set(trained_until))):
+        if lacking := sorted(set(campaigns) - (set(time_zero) & set(trained_until))):
             raise CheckError(
                 f"`time_zero` and `trained_until` must date every campaign; {lacking} lack one."
             )
-        order = sorted(present, key=lambda one: (time_zero[one], one))
+        order = sorted(campaigns, key=lambda one: (time_zero[one], one))
         return cls(
             calibration_drift(
-                scores=scores,
-                predicted=predicted,
-                campaign=campaign,
-                order=order,
-                groups=groups,
-                level=level,
+                campaigns={one: campaigns[one] for one in order}, past=past, level=level
             ),
             tuple(one for one in order if trained_until[one] >= time_zero[one]),
             {} if gains is None else dict(gains),

@@ -27,7 +27,7 @@ from promo_uplift.reporting.run_record import RunRecord, money_tag, with_interva
 DRAWN = (
     ("chosen", BLUE, "o", "as decided"),
     ("shown", ORANGE, "s", "by predicted effect"),
-    ("all", GREY, "^", "all"),
+    ("all", GREY, "^", "everybody"),
 )
 
 
@@ -81,7 +81,7 @@ def calibration_figure(
         axis.axhline(0.0, color=BLACK, lw=0.8)
         axis.axvline(len(names) - 0.25, color=GREY, lw=0.8, ls=":")
         axis.set_xlim(-0.5, len(names) + 1.0)
-        axis.set_xticks(places, [*labels, "all"], fontsize=9.5 if len(names) < 6 else 7.5)
+        axis.set_xticks(places, [*labels, "pooled"], fontsize=9.5 if len(names) < 6 else 7.5)
         axis.set_xlabel("Campaign that came next", fontsize=10.5)
         axis.margins(y=0.18)
         _legend(axis)
@@ -145,8 +145,10 @@ def prospective_run_record(*, found: Prospective, policy: PolicyParameters) -> R
         for name, interval in (
             ("gap_usd", drift.pooled.gap),
             ("slope", drift.pooled.slope),
-            ("gap_trend_usd", drift.gap_trend),
-            ("slope_trend", drift.slope_trend),
+            ("gap_change_usd", drift.change.gap),
+            ("slope_change", drift.change.slope),
+            ("gap_trend_usd", drift.trend.gap),
+            ("slope_trend", drift.trend.slope),
             *found.rankings[POOLED].items(),
         ):
             metrics |= with_interval(f"prospective_{name}", interval)

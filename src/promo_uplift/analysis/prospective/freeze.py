@@ -14,6 +14,7 @@ from promo_uplift.analysis.estimation import (
     choose_champion,
     cross_fit_learners,
     estimate_nuisances,
+    held_out_scores,
     selection_losses,
     selection_rule,
 )
@@ -27,6 +28,7 @@ from promo_uplift.contracts.results import (
     Interval,
     TrialData,
 )
+from promo_uplift.metrics.drift import Predictions
 from promo_uplift.metrics.order import best_first, tie_starts
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import (
@@ -62,6 +64,8 @@ class FrozenDecision:
         Honest profit of each policy on the past, USD per household.
     support : Support
         Where the past can speak of these households at all.
+    past : Predictions
+        Held-out scores, and effects by ``shown``, of the rows that trained.
     """
 
     champion: str
@@ -71,6 +75,7 @@ class FrozenDecision:
     contacts: dict[str, FloatArray]
     promised_profit_usd: dict[str, Interval]
     support: Support
+    past: Predictions
 
 
 def prospective_settings(
@@ -206,6 +211,11 @@ def decide(
             ),
             covariates=covariates,
             propensity=models.predict_propensity(covariates=covariates),
+        ),
+        past=Predictions(
+            scores=held_out_scores(data=past, nuisances=nuisances),
+            predicted=cross_fitted[selection.shown].held_out(),
+            groups=past.groups,
         ),
     )
 

@@ -29,6 +29,7 @@ from promo_uplift.contracts.prospective_parameters import ProspectiveParameters
 from promo_uplift.contracts.results import BoolArray, Interval, TrialData
 from promo_uplift.effects import POOLED
 from promo_uplift.effects.adjusted.sample import take_rows
+from promo_uplift.metrics.drift import Predictions
 from promo_uplift.policy import PolicyValue
 
 
@@ -197,7 +198,13 @@ def _fact(
     part: Sequence[NextCampaign], pooled: Mapping[str, PolicyValue], settings: AnalysisParameters
 ) -> NextCampaigns:
     return NextCampaigns.of(
-        **_stacked(part),
+        campaigns={
+            one.plan.campaign: Predictions(
+                one.outcomes.scores, one.decision.predicted, one.outcomes.groups
+            )
+            for one in part
+        },
+        past={one.plan.campaign: one.decision.past for one in part},
         time_zero={one.plan.campaign: one.plan.time_zero for one in part},
         trained_until={
             one.plan.campaign: one.plan.trained_until

@@ -20,7 +20,7 @@ from promo_uplift.checks import (
 from promo_uplift.contracts.parameters import CheckParameters, PolicyParameters, WordingParameters
 from promo_uplift.contracts.results import Interval, TrialData
 from promo_uplift.effects import POOLED
-from promo_uplift.metrics.drift import Calibration
+from promo_uplift.metrics.drift import Calibration, CalibrationDrift, Change
 from promo_uplift.policy.money import assumption_columns
 
 #: Row of the calibration table whose figures are changes from one campaign to the next.
@@ -79,11 +79,13 @@ def calibration_table(*, found: Prospective) -> pd.DataFrame:
     DataFrame
         ``campaign`` (id, ``pooled``, ``trend_per_campaign``), ``time_zero, learner, champion,
         predicted_usd``; ``found_usd, gap_usd`` (found minus predicted), ``slope, intercept_usd,
-        auuc, qini, autoc``, each with ``_ci_low`` and ``_ci_high``; ``n, n_households``; drift of
+        gap_change_usd, slope_change`` (from the held-out past to the campaign; pooled by inverse
+        variance), ``auuc, qini, autoc``, each with ``_ci_low`` and ``_ci_high``; ``n,
+        n_households``; drift of
         the covariates ``largest_smd, worst_covariate, domain_auc, outside_share,
         commonest_outside_reason``; overlap of the arms ``propensity_auc, overlap_share``; and
-        ``reason`` where a figure is undefined. In the row of the trend, gap and slope are changes
-        from one campaign to the next.
+        ``reason`` where a figure is undefined. In the row of the trend, ``gap_change_usd`` and
+        ``slope_change`` are per campaign in the order of time.
     """
     if found.fact is None:
         return pd.DataFrame(columns=["campaign", "reason"])
@@ -95,6 +97,7 @@ def calibration_table(*, found: Prospective) -> pd.DataFrame:
             "learner": one.decision.shown,
             "champion": one.decision.champion,
             **_calibration(calibration),
+            **_change(change),
             **_ranking(found, str(one.plan.campaign)),
             "largest_smd": one.shift.largest_smd,
             "worst_covariate": one.shift.worst,
@@ -104,20 +107,18 @@ def calibration_table(*, found: Prospective) -> pd.DataFrame:
             "propensity_auc": one.outcomes.overlap.propensity_auc,
             "overlap_share": one.outcomes.overlap.overlap_share,
         }
-        for one, calibration in zip(found.campaigns, drift.each, strict=True)
+        for one, calibration, change in zip(found.campaigns, drift.each, drift.changes, strict=True)
     ]
     rows += [
-        {"campaign": POOLED, **_calibration(drift.pooled), **_ranking(found, POOLED)},
         {
-            "campaign": TREND,
-            **_columns("gap_usd", drift.gap_trend),
-            **_columns("slope", drift.slope_trend),
-            "reason": ""
-            if np.isfinite(drift.gap_trend.estimate)
-            else "a trend needs two campaigns that can be judged",
+            "campaign": POOLED,
+            **_calibration(drift.pooled),
+            **_change(drift.change),
+            **_ranking(found, POOLED),
         },
+        {"campaign": TREND, **_change(drift.trend), "reason": _trend_reason(drift)},
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"n": "Int64", "n_households": "Int64"})
 
 
 def coverage_table(*, found: Prospective, data: TrialData) -> pd.DataFrame:
@@ -251,6 +252,18 @@ def _calibration(one: Calibration) -> dict[str, object]:
         if np.isfinite(one.slope.estimate)
         else "one effect is predicted for all: no slope",
     }
+
+
+def _change(one: Change) -> dict[str, float]:
+    return {**_columns("gap_change_usd", one.gap), **_columns("slope_change", one.slope)}
+
+
+def _trend_reason(drift: CalibrationDrift) -> str:
+    if not np.isfinite(drift.trend.gap.estimate):
+        return "one campaign was judged: no trend"
+    if not np.isfinite(drift.trend.slope.estimate):
+        return "fewer than two campaigns have a slope: it has no trend"
+    return ""
 
 
 def _ranking(found: Prospective, name: str) -> dict[str, float]:
