@@ -34,9 +34,13 @@ from promo_uplift.provenance import (
 
 #: Verdicts that a run ends with, the most far-reaching first: it prints that of the decision, or
 #: that of the effects where nothing was decided, and that of the campaigns.
-VERDICT_TEXTS = (("verdict_text", "effect_verdict_text"), ("campaign_verdict_text",))
+VERDICT_TEXTS = (
+    ("verdict_text", "effect_verdict_text"),
+    ("campaign_verdict_text",),
+    ("prospective_text",),
+)
 #: Records whose verdict and findings become tags.
-VERDICT_RECORDS = ("effect_verdict", "campaign_verdict")
+VERDICT_RECORDS = ("effect_verdict", "campaign_verdict", "prospective_verdict")
 #: What a tracking store takes at once.
 PARAMETERS_PER_BATCH = 100
 #: Tells the registry, which Kedro calls without arguments, the environment of the run.

@@ -12,6 +12,7 @@ from promo_uplift.pipelines import (
     data_engineering,
     outside_sets,
     panel_effects,
+    prospective,
     reporting,
     simulation,
     table,
@@ -36,6 +37,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     neighbours = {
         "panel_effects": panel_effects.create_pipeline(),
+        "prospective": prospective.create_pipeline(),
         "simulation": simulation.create_pipeline(),
         "benchmark": benchmark.create_pipeline(),
         "outside_sets": outside_sets.create_pipeline(),

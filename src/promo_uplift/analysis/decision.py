@@ -196,10 +196,51 @@ def deploy(
 
     An ensemble is weighted by its members' held-out effects, ``cross_fitted``.
     """
+    learner = deploy_learner(
+        name=champion,
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        nuisance=nuisance,
+        estimation=estimation,
+        tuning=tuning,
+        seed=seed,
+    )
+    models = fit_deployment_nuisances(
+        data=data,
+        fold=nuisances.fold,
+        parameters=nuisance,
+        seed=seed,
+        n_workers=estimation.n_workers,
+        storage=tuning.storage,
+        study_prefix=learner_digest(
+            name=champion,
+            data=data,
+            nuisance=nuisance,
+            estimation=estimation,
+            tuning=tuning,
+            seed=seed,
+        ),
+    )
+    return learner, models
 
-    def digest(name: str) -> str:
+
+def deploy_learner(
+    *,
+    name: str,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    nuisance: NuisanceParameters,
+    estimation: EstimationParameters,
+    tuning: TuningParameters,
+    seed: int,
+) -> DeployedLearner:
+    """Fit one learner on all rows; an ensemble by its members' held-out effects."""
+
+    def digest(one: str) -> str:
         return learner_digest(
-            name=name,
+            name=one,
             data=data,
             nuisance=nuisance,
             estimation=estimation,
@@ -208,14 +249,14 @@ def deploy(
         )
 
     before = read_warm_start(tuning.warm_start)
-    if is_combination(champion):
+    if is_combination(name):
         members = {
-            name: cross_fitted[name]
-            for name in ensemble_members(estimation.learners)
-            if name in cross_fitted
+            one: cross_fitted[one]
+            for one in ensemble_members(estimation.learners)
+            if one in cross_fitted
         }
-        learner = fit_deployed_ensemble(
-            name=champion,
+        return fit_deployed_ensemble(
+            name=name,
             weights=deployed_weights(
                 members=members, data=data, nuisances=nuisances, loss=estimation.ensemble_loss
             ),
@@ -226,32 +267,21 @@ def deploy(
             seed=seed,
             interval_replicates=estimation.interval_replicates,
             storage=tuning.storage,
-            study_prefixes={name: digest(name) for name in members},
+            study_prefixes={one: digest(one) for one in members},
             warm_starts=before,
         )
-    else:
-        learner = fit_deployed(
-            name=champion,
-            data=data,
-            nuisances=nuisances,
-            parameters=estimation.learners[champion],
-            tuning=tuning,
-            seed=seed,
-            interval_replicates=estimation.interval_replicates,
-            storage=tuning.storage,
-            study_prefix=digest(champion),
-            warm_start=before.get(champion),
-        )
-    models = fit_deployment_nuisances(
+    return fit_deployed(
+        name=name,
         data=data,
-        fold=nuisances.fold,
-        parameters=nuisance,
+        nuisances=nuisances,
+        parameters=estimation.learners[name],
+        tuning=tuning,
         seed=seed,
-        n_workers=estimation.n_workers,
+        interval_replicates=estimation.interval_replicates,
         storage=tuning.storage,
-        study_prefix=digest(champion),
+        study_prefix=digest(name),
+        warm_start=before.get(name),
     )
-    return learner, models
 
 
 def reach_verdict(

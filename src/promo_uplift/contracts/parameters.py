@@ -402,6 +402,7 @@ class CheckParameters(Parameters):
     min_same_sign_share: Share
     min_agreement_p: OpenShare
     max_forbidden_weight: Share
+    min_drift_p: OpenShare
 
     @model_validator(mode="after")
     def _night_has_hours(self) -> CheckParameters:
