@@ -1,6 +1,5 @@
 """From effects to decisions: money, the share to contact, its honest value, who is contacted."""
 
-from promo_uplift.policy.experiment import households_per_arm
 from promo_uplift.policy.gate import (
     GateDecision,
     RegistryEntry,
@@ -47,7 +46,6 @@ __all__ = [
     "chosen_policy_profit",
     "evaluate_policy",
     "expected_profit",
-    "households_per_arm",
     "policy_curve",
     "policy_scores",
     "policy_table",
