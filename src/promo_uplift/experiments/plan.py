@@ -31,7 +31,7 @@ from promo_uplift.experiments.size import ArmNoise, arm_noise, optimal_control_s
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.policy.money import break_even_effect, policy_scores
 
-BREAK_EVEN: Final = "break-even"
+BREAK_EVEN: Final = "the break-even effect"
 COULD_HAVE_SHOWN: Final = "the smallest effect that the data at hand could have shown"
 #: From which, with the run's seed, lots are drawn.
 LOTS: Final = "experiment/assignment"
