@@ -49,9 +49,10 @@ def _what(plan: ExperimentPlan, parameters: ExperimentParameters, words: Wording
     )
     if plan.is_enough:
         return drawn
-    power = plan.asked(plan.question).power_planned
+    power, most = plan.asked(plan.question).power_planned, parameters.max_waves
+    waves_allowed = "1 wave allows," if most == 1 else f"{most} waves allow,"
     return (
-        f"{drawn} That is all that {parameters.max_waves} waves allow, and it has "
+        f"{drawn} That is all that {waves_allowed} and it has "
         + (f"{power:.0%} power" if isfinite(power) else "no power to speak of")
         + f", not the {plan.aim.power:.0%} that was asked for."
     )

@@ -65,7 +65,8 @@ def value_of_information(*, prior: Prior, sampling_variance: FloatArray) -> Floa
     >>> value_of_information(prior=Prior(0.0, 2.0), sampling_variance=np.array([0.0])).round(4)
     array([0.7979])
     """
-    learnt = prior.sd_usd**2 / np.sqrt(prior.sd_usd**2 + sampling_variance)
+    spread = np.sqrt(prior.sd_usd**2 + sampling_variance)
+    learnt = prior.sd_usd**2 / np.where(spread > 0.0, spread, np.inf)
     moves = learnt > 0.0
     distance = abs(prior.mean_usd) / np.where(moves, learnt, 1.0)
     value: FloatArray = np.where(moves, learnt * unit_normal_loss(distance), 0.0)

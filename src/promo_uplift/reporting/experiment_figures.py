@@ -59,7 +59,9 @@ def power_figure(
         _heading(axis, QUESTIONS[name].format(treatment=wording.treatment))
     if names:
         axes[0].set_ylabel("Chance of finding the effect (power)", fontsize=10.5)
-        _legend(axes[-1])
+        axes[-1].legend(
+            facecolor="white", edgecolor="none", framealpha=0.85, fontsize=9, loc="upper left"
+        )
     else:
         _heading(axes[0], "No question has a finite answer")
     _note(
@@ -95,6 +97,9 @@ def _marks(axis: Axes, plan: ExperimentPlan, wording: WordingParameters) -> None
         ls="--",
         label=f"one {wording.treatment}: {plan.households_eligible:,}",
     )
+    if plan.value is not None and plan.value.best_households > 0:
+        best = plan.value.best_households
+        axis.axvline(best, color=GREEN, lw=1.2, ls=(0, (1, 1)), label=f"best worth: {best:,}")
     axis.axvline(plan.households, color=VERMILLION, lw=1.6, label=f"planned: {plan.households:,}")
 
 
