@@ -99,15 +99,16 @@ def analyse_experiment(
     """
     table = experiment.table
     groups = table[HOUSEHOLD_ID].to_numpy(dtype=np.int64)
+    stratum = _strata_of_waves(table, experiment.mailed)
     scores = experiment_scores(
         outcome=experiment.outcome,
         mailed=experiment.mailed,
-        stratum=_strata_of_waves(table),
+        stratum=stratum,
         covariate=table["outcome_if_not_mailed_usd"].to_numpy(dtype=np.float64),
     )
     cate = table["cate_usd"].to_numpy(dtype=np.float64)
     effect = clustered_mean(values=scores, groups=groups)
-    profit, source = _profit_scores(experiment, scores, policy)
+    profit, source = _profit_scores(experiment, scores, stratum, policy)
     targeted = table["targeted"].to_numpy(dtype=np.float64)
     values = {"none": np.zeros(len(table)), "all": profit, "targeted": targeted * profit}
     intervals = {name: _interval(one, groups, level) for name, one in values.items()}
@@ -132,13 +133,15 @@ def _interval(values: FloatArray, groups: IntArray, level: float) -> Interval:
     return clustered_mean(values=values, groups=groups).interval(level=level)
 
 
-def _strata_of_waves(table: pd.DataFrame) -> IntArray:
+def _strata_of_waves(table: pd.DataFrame, mailed: BoolArray) -> IntArray:
     """Return the number of each row's stratum in its wave: lots were drawn in each of them."""
     found, names = pd.factorize(table["wave"].astype(str) + "; " + table["stratum"].astype(str))
-    arms = pd.crosstab(found, table["arm"])
-    small = arms[(arms < MIN_ARM).any(axis="columns")]
-    if not small.empty:
-        told = "; ".join(f"wave {names[number]}" for number in small.index)
+    least = np.minimum(
+        np.bincount(found[mailed], minlength=len(names)),
+        np.bincount(found[~mailed], minlength=len(names)),
+    )
+    if (least < MIN_ARM).any():
+        told = "; ".join(f"wave {name}" for name in names[least < MIN_ARM])
         raise ExperimentError(
             f"Every stratum must have at least {MIN_ARM} households with an outcome in each arm; "
             f"not so in {told}. Look for a group whose outcomes are missing."
@@ -147,7 +150,7 @@ def _strata_of_waves(table: pd.DataFrame) -> IntArray:
 
 
 def _profit_scores(
-    experiment: ExperimentData, scores: FloatArray, policy: PolicyParameters
+    experiment: ExperimentData, scores: FloatArray, stratum: IntArray, policy: PolicyParameters
 ) -> tuple[FloatArray, str]:
     """Profit of contacting each household; redemptions counted where the result has them."""
     table, redeemed = experiment.table, experiment.redeemed
@@ -156,7 +159,7 @@ def _profit_scores(
     rate = predicted
     if redeemed is not None and not np.isnan(redeemed).any():
         source = "counted"
-        rate = redemption_scores(experiment.mailed, redeemed, _strata_of_waves(table))
+        rate = redemption_scores(mailed=experiment.mailed, redeemed=redeemed, stratum=stratum)
     cost = policy.contact_cost_usd + policy.redemption_cost_usd * rate
     return profit_usd(outcome_usd=scores, cost_usd=cost, parameters=policy), source
 

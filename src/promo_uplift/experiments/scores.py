@@ -62,8 +62,11 @@ def _means(values: FloatArray, stratum: IntArray, count: FloatArray) -> FloatArr
     return means
 
 
-def redemption_scores(mailed: BoolArray, redeemed: FloatArray, stratum: IntArray) -> FloatArray:
-    """Score whose mean is the share that redeems when mailed, ``(m,)``."""
+def redemption_scores(*, mailed: BoolArray, redeemed: FloatArray, stratum: IntArray) -> FloatArray:
+    r"""Score of each household whose mean is the share that redeems when mailed, ``(m,)``.
+
+    :math:`r_s + T_i (R_i - r_s) / p_s` with :math:`r_s` the share among the stratum's mailed.
+    """
     size = int(stratum.max()) + 1
     count = np.bincount(stratum, minlength=size).astype(np.float64)
     inside = np.bincount(stratum[mailed], minlength=size).astype(np.float64)
