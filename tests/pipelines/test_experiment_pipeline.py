@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -83,3 +85,22 @@ def test_where_nothing_was_found_the_experiment_is_planned_all_the_same(nothing)
     made = made_of(nothing)
     assert isinstance(made["experiment_assignment"], pd.DataFrame)
     assert made["experiment_plan"]["questions"][0]["households"] > 0
+
+
+def test_the_pages_example_runs_and_has_the_pipelines_figures(
+    strong, drawn, tmp_path, monkeypatch, capsys
+):
+    page = Path(__file__).resolve().parents[2] / "docs/how-to/run-the-next-experiment.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    result = comes_back(strong, drawn, effect_usd=EFFECT_USD)
+    for folder in ("01_raw", "08_reporting"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    result.to_csv(tmp_path / "data/01_raw/experiment_result.csv", index=False)
+    reports = tmp_path / "data/08_reporting"
+    drawn["experiment_assignment"].to_csv(reports / "experiment_assignment.csv", index=False)
+    text = json.dumps(drawn["experiment_plan"])
+    (reports / "experiment_plan.json").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})  # noqa: S102 - the page's own code
+    effect = analysed(strong, drawn, result)["experiment_result"]["effect_usd"]
+    assert f"estimate={effect['estimate']:.6f}"[:-2] in capsys.readouterr().out
