@@ -8,6 +8,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from promo_uplift.checks.report import default_check_parameters
+from promo_uplift.contracts.experiment_parameters import ExperimentParameters
 from promo_uplift.contracts.parameters import (
     EstimationParameters,
     ExplanationParameters,
@@ -109,6 +110,26 @@ def parameters(**changed):
         ),
         "report": ReportParameters(curve_points=11, histogram_bins=10, calibration_groups=3),
         "explanation": ExplanationParameters(max_rows=300, fallback_rows=30),
+        "experiment": ExperimentParameters(
+            question="targeting",
+            control_share=0.5,
+            unit_cost_usd=0.0,
+            fixed_cost_usd=0.0,
+            n_strata=4,
+            segment=None,
+            min_arm_households=5,
+            max_waves=3,
+            days_between_waves=0,
+            horizon_campaigns=12,
+            prior_inflation=1.0,
+            effect_multiples=[1.0, 2.0],
+            power_points=5,
+            max_smd=0.5,
+            max_draws=50,
+            min_ratio_p_value=0.001,
+            min_attrition_p_value=0.01,
+            max_missing_share=0.05,
+        ),
         "seed": 7,
     }
     return {f"params:{name}": value for name, value in (values | changed).items()}

@@ -47,6 +47,7 @@ from promo_uplift.effects import (
     clustered_mean,
     manski_bounds,
 )
+from promo_uplift.experiments import residual_sd
 from promo_uplift.explanation import heterogeneity_sentence
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection, with_expected_random
@@ -305,7 +306,6 @@ def reach_verdict(
     ``shown`` is the learner whose differences between households the text speaks of;
     ``treatment_definition`` None where a table brought its own treatment.
     """
-    held_out = nuisances.held_out()
     facts = (
         windows,
         lottery_of(data=data, nuisances=nuisances, metrics=metrics),
@@ -328,7 +328,7 @@ def reach_verdict(
                 values=held_out_scores(data=data, nuisances=nuisances), groups=data.groups
             ),
             bounds=manski_bounds(treatment=data.treatment, outcome=data.outcome),
-            residual_sd_usd=float((data.outcome - held_out.outcome_mean).std()),
+            residual_sd_usd=residual_sd(data=data, nuisances=nuisances),
             redemption_rate=float(nuisances.redemption_held_out().mean()),
             level=metrics.level,
             power=checks.power,

@@ -81,6 +81,8 @@ class TrialData:
         How that table's columns became covariates; None for retail trials.
     comparison : str or None
         "<arm> against <control>" of that table; None for retail trials.
+    time_zero : datetime64[D] (n,) or None
+        Day from which the outcome of each row counts; None where no date is known.
     """
 
     covariates: pd.DataFrame
@@ -93,6 +95,7 @@ class TrialData:
     row: IntArray | None = None
     encoder: CovariateEncoder | None = None
     comparison: str | None = None
+    time_zero: NDArray[np.datetime64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

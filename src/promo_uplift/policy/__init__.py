@@ -1,7 +1,6 @@
 """From effects to decisions: money, the share to contact, its honest value, who is contacted."""
 
 from promo_uplift.policy.contacts import contact_weights
-from promo_uplift.policy.experiment import households_per_arm
 from promo_uplift.policy.gate import (
     GateDecision,
     RegistryEntry,
@@ -68,7 +67,6 @@ __all__ = [
     "contact_weights",
     "evaluate_policy",
     "expected_profit",
-    "households_per_arm",
     "largest_targeting_gain",
     "policy_curve",
     "policy_scores",
