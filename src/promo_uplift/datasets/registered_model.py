@@ -17,12 +17,14 @@ from typing import Any, NoReturn
 import mlflow
 from kedro.io import AbstractDataset, DatasetError
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature, infer_signature
 from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema
+from pandas.api.types import is_numeric_dtype
 
 import promo_uplift
 from promo_uplift.datasets import scoring_pyfunc
-from promo_uplift.datasets.scoring_pyfunc import ARTIFACT
+from promo_uplift.datasets.scoring_pyfunc import ARTIFACT, MISSING_AS_NULL
 from promo_uplift.policy import RegistryEntry, ScoringModel
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,24 @@ REQUIREMENTS = (
     "scikit-learn",
     "scipy",
 )
+
+
+def signature_of(entry: RegistryEntry) -> ModelSignature:
+    """Columns that a table of households must hold, whatever is missing in them, and the scores.
+
+    MLflow infers from a missing value in the example that the whole column may be absent; then a
+    server answers its absence without its name, and a Spark function cannot find its columns.
+    """
+    signature = infer_signature(
+        entry.example, entry.model.score(entry.example), params={MISSING_AS_NULL: False}
+    )
+    signature.inputs = Schema(
+        [
+            ColSpec("double" if is_numeric_dtype(values) else "string", str(name))
+            for name, values in entry.example.items()
+        ]
+    )
+    return signature
 
 
 @contextmanager
@@ -120,7 +140,7 @@ class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):
                 name="model",
                 python_model=scoring_pyfunc.__file__,
                 artifacts={ARTIFACT: str(pickled)},
-                signature=infer_signature(data.example, data.model.score(data.example)),
+                signature=signature_of(data),
                 input_example=data.example,
                 code_paths=[str(Path(promo_uplift.__file__).parent), *own_code(data.model)],
                 pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
