@@ -33,8 +33,12 @@ from promo_uplift.provenance import (
 )
 
 #: Verdicts that a run ends with, the most far-reaching first: it prints that of the decision, or
-#: that of the effects where nothing was decided, and that of the campaigns.
-VERDICT_TEXTS = (("verdict_text", "effect_verdict_text"), ("campaign_verdict_text",))
+#: that of the effects where nothing was decided, that of the campaigns, and who scored whom.
+VERDICT_TEXTS = (
+    ("verdict_text", "effect_verdict_text"),
+    ("campaign_verdict_text",),
+    ("scoring_text",),
+)
 #: Records whose verdict and findings become tags.
 VERDICT_RECORDS = ("effect_verdict", "campaign_verdict")
 #: What a tracking store takes at once.

@@ -13,6 +13,7 @@ from promo_uplift.pipelines import (
     outside_sets,
     panel_effects,
     reporting,
+    scoring,
     simulation,
     table,
     targeting_policy,
@@ -35,6 +36,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting.create_pipeline(),
     }
     neighbours = {
+        "scoring": scoring.create_pipeline(),
         "panel_effects": panel_effects.create_pipeline(),
         "simulation": simulation.create_pipeline(),
         "benchmark": benchmark.create_pipeline(),

@@ -88,9 +88,13 @@ class DeploymentNuisances:
             )
         values = covariate_matrix(covariates=covariates[list(self.covariate_names)])
         total = np.zeros(len(values))
-        for indicator in np.eye(len(self.campaigns)):
-            features = np.hstack([values, np.tile(indicator, (len(values), 1))])
+        p = values.shape[1]
+        features = np.zeros((len(values), p + len(self.campaigns)))
+        features[:, :p] = values
+        for column in range(p, features.shape[1]):
+            features[:, column] = 1.0
             predicted = model.predict(features=features)
+            features[:, column] = 0.0
             total += predicted if calibrator is None else calibrator.predict(propensity=predicted)
         return total / len(self.campaigns)
 
