@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.contracts.columns import HOUSEHOLD_ID
-from promo_uplift.contracts.errors import ScoringError
+from promo_uplift.contracts.errors import ScoringError, TrialError
 from promo_uplift.contracts.parameters import ScoringParameters, TrialParameters, WordingParameters
 from promo_uplift.contracts.streams import TableStream
 from promo_uplift.contracts.tables import CanonicalTables
@@ -101,7 +102,13 @@ def _identifier(
     *, scoring: ScoringParameters, names: list[str], columns: tuple[str, ...]
 ) -> str | None:
     if scoring.id_column is not None:
-        refuse_columns(needed=[scoring.id_column], found=names)
+        if names.count(scoring.id_column) != 1:
+            near = get_close_matches(scoring.id_column, names, n=1)
+            raise ScoringError(
+                f"`scoring.id_column` must be one column of the table; `{scoring.id_column}` is "
+                f"there {names.count(scoring.id_column)} times."
+                + (f" Is it `{near[0]}`?" if near else "")
+            )
         return scoring.id_column
     return HOUSEHOLD_ID if HOUSEHOLD_ID in names and HOUSEHOLD_ID not in columns else None
 
@@ -190,7 +197,7 @@ def scores_of(
         frame = chunk.to_pandas()
         try:
             figures = model.score(frame)
-        except ScoringError as error:
+        except (ScoringError, TrialError) as error:
             rows = f"rows {first_row} to {first_row + len(frame) - 1}: " if len(frame) else ""
             raise ScoringError(f"{rows}{error}") from error
         table = in_outcome_unit(figures, policy=model.parameters, wording=wording)

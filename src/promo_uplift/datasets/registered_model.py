@@ -54,6 +54,7 @@ REQUIREMENTS = (
     "joblib",
     "matplotlib",
     "mlflow",
+    "numba",
     "numpy",
     "pandas",
     "pydantic",

@@ -112,6 +112,9 @@ def read_chunks(*, source: HouseholdFile, wanted: WantedColumns, rows: int) -> I
 def empty_chunk(*, source: HouseholdFile, wanted: WantedColumns) -> pa.Table:
     """Return a chunk without rows, with the types of those to come as the schema tells them."""
     schema = pa.schema([source.schema.field(name) for name in wanted.names])
+    if _kind(source.files[0]) == "csv":
+        types = _types_in_csv(source.schema, wanted)
+        schema = pa.schema([(name, types[name]) for name in wanted.names])
     batch = pa.RecordBatch.from_pylist([], schema=schema)
     return pa.Table.from_batches([_typed(batch, source.schema, wanted)])
 
