@@ -15,6 +15,8 @@ from promo_uplift.contracts.parameters import (
     NuisanceParameters,
     PolicyParameters,
     ReportParameters,
+    ScoringParameters,
+    SourceParameters,
     TrialParameters,
     TuningParameters,
     WordingParameters,
@@ -109,6 +111,10 @@ def parameters(**changed):
         ),
         "report": ReportParameters(curve_points=11, histogram_bins=10, calibration_groups=3),
         "explanation": ExplanationParameters(max_rows=300, fallback_rows=30),
+        "source": SourceParameters(form="package", folder=None),
+        "scoring": ScoringParameters(
+            alias="champion", table=None, as_of=None, id_column=None, chunk_rows=700
+        ),
         "seed": 7,
     }
     return {f"params:{name}": value for name, value in (values | changed).items()}

@@ -239,6 +239,8 @@ def test_the_registered_model_predicts_by_its_signature(registry):
         "expected_profit_usd",
         "in_support",
         "recommend",
+        "support_reason",
+        "reason",
     ]
     outside = DATA.covariates.head(2).assign(spend=[0.0, 1e6])
     predicted = model.predict(outside)

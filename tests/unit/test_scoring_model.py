@@ -18,6 +18,8 @@ COLUMNS = [
     "expected_profit_usd",
     "in_support",
     "recommend",
+    "support_reason",
+    "reason",
 ]
 MONEY = PolicyParameters(
     margin_rate=0.5,
