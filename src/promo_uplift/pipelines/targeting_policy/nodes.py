@@ -229,8 +229,8 @@ def list_households(
     checks: CheckParameters,
     policy: PolicyParameters,
     wording: WordingParameters,
-) -> pd.DataFrame:
-    """Targeting list of the trials' households, each with the reason for or against it."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Targeting list of the trials' households, with reasons; once for each form of its file."""
     table = analysis.list_households(
         data=data,
         nuisances=nuisances,
@@ -241,7 +241,8 @@ def list_households(
         checks=checks,
         policy=policy,
     )
-    return analysis.in_outcome_unit(table, policy=policy, wording=wording)
+    listed = analysis.in_outcome_unit(table, policy=policy, wording=wording)
+    return listed, listed
 
 
 def build_scoring_model(

@@ -131,7 +131,7 @@ def create_pipeline() -> Pipeline:
                     "params:policy",
                     "params:wording",
                 ],
-                outputs="targeting_list",
+                outputs=["targeting_list", "targeting_list_parquet"],
                 name="list_households",
             ),
             Node(
