@@ -155,14 +155,15 @@ def raw_passes(model: ScoringModel, values: FloatArray) -> tuple[list[Any], list
     return [*effects, *in_trials[:2]], [*effects, *in_trials]
 
 
-def seconds(work: Any, repeats: int) -> float:
-    """Least of a few timings: others share the machine."""
-    found = []
+def seconds(works: list[Any], repeats: int) -> list[float]:
+    """Least of a few timings of each, in turn: others share the machine."""
+    found: list[list[float]] = [[] for _ in works]
     for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        for work, times in zip(works, found, strict=True):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+    return [min(times) for times in found]
 
 
 def throughput(model: ScoringModel, n: int, repeats: int) -> float:
@@ -170,24 +171,24 @@ def throughput(model: ScoringModel, n: int, repeats: int) -> float:
     table = covariates(n, seed=4)
     values = table.to_numpy(dtype=np.float64, copy=True)
     model.score(table.head(10))  # compiles
-    ours = seconds(lambda: model.score(table), repeats)
     once, every = raw_passes(model, np.ascontiguousarray(values))
-    print(f"ScoringModel.score, {n:,} rows            {n / ours:>10,.0f} rows/s")
-    ratios = []
-    for what, passes in (("each booster once", once), ("the rates trial by trial", every)):
+
+    def predict(passes: list[Any]) -> None:
+        for booster, features in passes:
+            booster.predict(features, num_threads=1)
+
+    works = [lambda: model.score(table), lambda: predict(once), lambda: predict(every)]
+    ours, *raws = seconds(works, repeats)
+    print(f"ScoringModel.score, {n:,} rows                       {n / ours:>9,.0f} rows/s")
+    for what, passes, raw in zip(
+        ("each booster once", "the rates trial by trial"), (once, every), raws, strict=True
+    ):
         n_trees = sum(booster.num_trees() for booster, _ in passes)
-
-        def predict(passes: list[Any] = passes) -> None:
-            for booster, features in passes:
-                booster.predict(features, num_threads=1)
-
-        raw = seconds(predict, repeats)
-        ratios.append(raw / ours)
         print(
-            f"LightGBM, {what:<24} {n_trees:5} trees {n / raw:>10,.0f} rows/s   "
+            f"LightGBM, {what:<24} {n_trees:5} trees {n / raw:>9,.0f} rows/s   "
             f"ours / LightGBM {raw / ours:.2f}"
         )
-    return min(ratios)
+    return min(raws) / ours
 
 
 def write_households(path: Path, n: int) -> None:
