@@ -251,15 +251,18 @@ class TableResult:
         Returns
         -------
         DataFrame
-            ``cate, ci_low, ci_high`` (``_usd`` where the unit is USD), ``in_support``,
-            with a stated cost ``recommend`` and ``expected_profit_usd``; index of ``frame``.
+            ``cate, ci_low, ci_high`` (``_usd`` where the unit is USD), ``in_support`` and
+            ``support_reason``, with a stated cost ``recommend``, ``reason`` and
+            ``expected_profit_usd``; index of ``frame``.
             Rows outside the training ranges, or with a category that training never saw, have no
             figures: an effect there would be a guess.
 
         Raises
         ------
+        ScoringError
+            If a covariate is missing, with the nearest name that ``frame`` has.
         TrialError
-            If a covariate is missing, or is no number where one is due.
+            If one is no number where one is due.
         """
         return self._in_unit(self.model.score(frame))
 

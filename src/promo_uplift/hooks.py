@@ -32,14 +32,15 @@ from promo_uplift.provenance import (
     parameters_text,
 )
 
-#: Verdicts that a run ends with, the most far-reaching first: it prints that of the decision, or
-#: that of the effects where nothing was decided, and that of the campaigns; then the experiment.
+#: Texts that a run ends with, the most far-reaching verdict first: that of the decision, or that of
+#: the effects where nothing was decided; then of whatever else it looked at.
 VERDICT_TEXTS = (
     ("verdict_text", "effect_verdict_text"),
     ("campaign_verdict_text",),
     ("prospective_text",),
     ("experiment_text",),
     ("experiment_verdict_text",),
+    ("scoring_text",),
 )
 #: Records whose verdict and findings become tags.
 VERDICT_RECORDS = ("effect_verdict", "campaign_verdict", "prospective_verdict")

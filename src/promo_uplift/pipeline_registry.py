@@ -16,6 +16,7 @@ from promo_uplift.pipelines import (
     panel_effects,
     prospective,
     reporting,
+    scoring,
     simulation,
     table,
     targeting_policy,
@@ -40,6 +41,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     neighbours = {
         "experiment_result": experiment_result.create_pipeline(),
+        "scoring": scoring.create_pipeline(),
         "panel_effects": panel_effects.create_pipeline(),
         "prospective": prospective.create_pipeline(),
         "simulation": simulation.create_pipeline(),

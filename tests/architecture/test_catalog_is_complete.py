@@ -8,7 +8,14 @@ from kedro.pipeline import Node, Pipeline
 
 ENVIRONMENTS = ("base", "test", "original", "simulated", "table")
 #: Pipelines of their own, beside the way from data to decision.
-BESIDE = {"simulation", "benchmark", "outside_sets", "panel_effects", "experiment_result"}
+BESIDE = {
+    "simulation",
+    "benchmark",
+    "outside_sets",
+    "panel_effects",
+    "experiment_result",
+    "scoring",
+}
 DOORS = {"data_engineering", "table"}
 
 

@@ -253,7 +253,7 @@ def test_the_curl_of_the_page(project, address):
 
 @pytest.fixture(scope="module")
 def page_in_spark(project):
-    """What the page's code leaves behind, run where the project lies; Spark ends with the module."""
+    """What the page's code leaves behind, run where the project lies; Spark ends with it."""
     pytest.importorskip("pyspark", reason="needs Spark: make spark")
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         pytest.skip("needs Java: Spark runs on it")

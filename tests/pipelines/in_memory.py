@@ -16,6 +16,8 @@ from promo_uplift.contracts.parameters import (
     NuisanceParameters,
     PolicyParameters,
     ReportParameters,
+    ScoringParameters,
+    SourceParameters,
     TrialParameters,
     TuningParameters,
     WordingParameters,
@@ -129,6 +131,10 @@ def parameters(**changed):
             min_ratio_p_value=0.001,
             min_attrition_p_value=0.01,
             max_missing_share=0.05,
+        ),
+        "source": SourceParameters(form="package", folder=None),
+        "scoring": ScoringParameters(
+            alias="champion", table=None, as_of=None, id_column=None, chunk_rows=700
         ),
         "seed": 7,
     }

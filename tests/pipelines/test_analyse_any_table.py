@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 from pydantic import ValidationError
 
 import promo_uplift
-from promo_uplift.contracts.errors import ConfigurationError, LearnerError, TrialError
+from promo_uplift.contracts.errors import ConfigurationError, LearnerError, ScoringError, TrialError
 from promo_uplift.door import ArmsResult, TableResult, table_parameters
 
 N = 900
@@ -373,7 +373,7 @@ def test_rows_beyond_what_was_seen_get_no_figures(plain, frame):
 
 def test_a_missing_covariate_of_a_new_row_is_refused(plain, frame):
     rows = frame.head().drop(columns="income")
-    with pytest.raises(TrialError, match=r"missing: \['income'\]"):
+    with pytest.raises(ScoringError, match=r"missing 1 of \d+: `income`\."):
         plain.cate(rows)
 
 

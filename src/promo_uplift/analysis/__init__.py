@@ -4,6 +4,7 @@ from promo_uplift.analysis.arms import ArmCurves, ArmEffects, arm_cost_curves, c
 from promo_uplift.analysis.decision import (
     PolicyValues,
     bound_champion,
+    data_contract,
     deploy,
     list_households,
     reach_verdict,
@@ -46,6 +47,18 @@ from promo_uplift.analysis.hidden_confounding import (
 )
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
+from promo_uplift.analysis.scoring import (
+    CanonicalData,
+    Households,
+    differences_now,
+    households_of_a_cut,
+    households_of_a_table,
+    report_table,
+    scores_of,
+    scoring_report,
+    scoring_subject,
+    scoring_text,
+)
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.analysis.value import tuning_table
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
@@ -56,9 +69,11 @@ __all__ = [
     "AnalysisParameters",
     "ArmCurves",
     "ArmEffects",
+    "CanonicalData",
     "ExperimentConclusion",
     "Heterogeneity",
     "HiddenConfounding",
+    "Households",
     "NextExperiment",
     "PolicyValues",
     "analyse_trials",
@@ -72,8 +87,10 @@ __all__ = [
     "conclude_experiment",
     "cross_fit_arms",
     "cross_fit_learners",
+    "data_contract",
     "deploy",
     "describe_affected",
+    "differences_now",
     "draw_lots",
     "estimate_nuisances",
     "estimate_placebo",
@@ -82,6 +99,8 @@ __all__ = [
     "explain_effects",
     "find_heterogeneity",
     "held_out_scores",
+    "households_of_a_cut",
+    "households_of_a_table",
     "in_outcome_unit",
     "list_households",
     "overlap_of",
@@ -92,8 +111,13 @@ __all__ = [
     "reach_verdict",
     "refuse_unknown",
     "repeated_effects",
+    "report_table",
+    "scores_of",
     "scores_table",
     "scoring_model",
+    "scoring_report",
+    "scoring_subject",
+    "scoring_text",
     "tuning_table",
     "value_policies",
     "worth_finding",

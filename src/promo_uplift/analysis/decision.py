@@ -33,6 +33,8 @@ from promo_uplift.contracts.parameters import (
     MetricParameters,
     NuisanceParameters,
     PolicyParameters,
+    SourceParameters,
+    TrialParameters,
     TuningParameters,
     WordingParameters,
 )
@@ -55,10 +57,13 @@ from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment
 from promo_uplift.nuisance.parallel import run_in_order
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import (
+    DataContract,
     HouseholdPredictions,
     PolicyCandidates,
     PolicyEvaluation,
     ScoringModel,
+    definition_of_a_table,
+    definition_of_raw_tables,
     evaluate_policy,
     policy_curve,
     policy_scores,
@@ -390,8 +395,9 @@ def scoring_model(
     checks: CheckParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
+    contract: DataContract | None = None,
 ) -> ScoringModel:
-    """Put together what scores new households: effect, support, money, verdict."""
+    """Put together what scores new households: effect, support, money, verdict, contract."""
     return ScoringModel(
         learner=learner.learner,
         propensity_model=models,
@@ -411,4 +417,33 @@ def scoring_model(
         ),
         level=metrics.level,
         encoder=data.encoder,
+        contract=contract,
+    )
+
+
+def data_contract(
+    *,
+    data: TrialData,
+    data_version: str,
+    trials: TrialParameters,
+    estimation: EstimationParameters,
+    source: SourceParameters,
+    policy: PolicyParameters,
+) -> DataContract:
+    """Return what a scoring model of these trials is a function of, besides itself."""
+    covariates = tuple(str(name) for name in data.covariates.columns)
+    is_table = data.row is not None
+    return DataContract(
+        covariates=covariates,
+        columns=covariates
+        if data.encoder is None
+        else tuple(column.name for column in data.encoder.columns),
+        data_version=data_version,
+        definition=definition_of_a_table(
+            estimation=estimation, policy=policy, comparison=data.comparison
+        )
+        if is_table
+        else definition_of_raw_tables(
+            trials=trials, estimation=estimation, source=source, policy=policy
+        ),
     )

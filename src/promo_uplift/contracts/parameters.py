@@ -7,6 +7,7 @@ are annotated with them.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -491,6 +492,48 @@ class TableParameters(Parameters):
     placebo_outcome: str | None = None
     max_levels: Annotated[int, Field(ge=2)]
     identifier_share: OpenShare
+
+
+class ScoringParameters(Parameters):
+    """Which registered model scores which households, and in what portions.
+
+    Attributes
+    ----------
+    alias : str
+        Alias of the registered model; any but ``champion`` is said aloud.
+    table : str or None
+        CSV or Parquet file, or a folder of them, with a row per household.
+    as_of : date or None
+        Date as of which the canonical tables are cut instead.
+    id_column : str or None
+        Column that names a household; None: ``household_id`` where there is one, else the row.
+    chunk_rows : int
+        Rows that are in memory at once.
+    """
+
+    alias: Annotated[str, Field(min_length=1)]
+    table: str | None
+    as_of: date | None
+    id_column: str | None
+    chunk_rows: Count
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _a_date_may_come_as_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"`as_of` must be a date as 2017-11-01, got {value!r}.") from error
+
+    @model_validator(mode="after")
+    def _one_source_of_households(self) -> ScoringParameters:
+        if self.table is not None and self.as_of is not None:
+            raise ValueError(
+                f"Give `table` or `as_of`, not both; got {self.table!r} and {self.as_of}."
+            )
+        return self
 
 
 class ReportParameters(Parameters):

@@ -14,7 +14,7 @@ evaluates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,8 +42,27 @@ class Interval:
     ci_high: float
 
 
+class ColumnOfTable(Protocol):
+    """A column of a user's table that becomes covariates."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the table."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """``number`` or ``category``."""
+        ...
+
+
 class CovariateEncoder(Protocol):
     """Turns rows of a user's table into the covariates that models were fitted on."""
+
+    @property
+    def columns(self) -> Sequence[ColumnOfTable]:
+        """Columns of the table that it reads."""
+        ...
 
     def encode(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
         """Covariates ``(m, p)`` and whether training saw every category of the row ``(m,)``."""

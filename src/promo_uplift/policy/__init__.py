@@ -1,12 +1,22 @@
 """From effects to decisions: money, the share to contact, its honest value, who is contacted."""
 
 from promo_uplift.policy.contacts import contact_weights
+from promo_uplift.policy.contract import (
+    DataContract,
+    Difference,
+    definition_differences,
+    definition_of_a_table,
+    definition_of_raw_tables,
+    package_differences,
+    refuse_other_cut,
+)
 from promo_uplift.policy.gate import (
     GateDecision,
     RegistryEntry,
     champion_gate,
     chosen_policy_profit,
     scored_policy_profit,
+    standing_policy_profit,
 )
 from promo_uplift.policy.money import (
     PolicyScores,
@@ -14,7 +24,14 @@ from promo_uplift.policy.money import (
     expected_profit,
     policy_scores,
 )
-from promo_uplift.policy.scoring import ScoringModel
+from promo_uplift.policy.registered import (
+    CHALLENGER,
+    CHAMPION,
+    RegisteredVersion,
+    choose_version,
+    standing_sentence,
+)
+from promo_uplift.policy.scoring import ScoringModel, refuse_columns
 from promo_uplift.policy.sensitivity import (
     Contacts,
     PolicySensitivity,
@@ -44,8 +61,12 @@ from promo_uplift.policy.value import (
 from promo_uplift.policy.yardsticks import confounding_yardsticks
 
 __all__ = [
+    "CHALLENGER",
+    "CHAMPION",
     "REASONS",
     "Contacts",
+    "DataContract",
+    "Difference",
     "GateDecision",
     "HouseholdPredictions",
     "PolicyCandidates",
@@ -54,6 +75,7 @@ __all__ = [
     "PolicySensitivity",
     "PolicyValue",
     "ProfitOutcomes",
+    "RegisteredVersion",
     "RegistryEntry",
     "ScoringModel",
     "Support",
@@ -62,18 +84,27 @@ __all__ = [
     "bound_policy",
     "break_even_cate",
     "champion_gate",
+    "choose_version",
     "chosen_policy_profit",
     "confounding_yardsticks",
     "contact_weights",
+    "definition_differences",
+    "definition_of_a_table",
+    "definition_of_raw_tables",
     "evaluate_policy",
     "expected_profit",
     "largest_targeting_gain",
+    "package_differences",
     "policy_curve",
     "policy_scores",
     "policy_table",
     "profit_outcomes",
+    "refuse_columns",
+    "refuse_other_cut",
     "scored_policy_profit",
     "share_threshold",
+    "standing_policy_profit",
+    "standing_sentence",
     "support",
     "support_ranges",
     "targeting_bound",

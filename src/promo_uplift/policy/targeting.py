@@ -128,11 +128,12 @@ def recommendation(
     withheld = np.full(len(profit), verdict_name != PUBLISH)
     unbounded = np.isnan(predictions.interval[:, 0])
     rules = [withheld, ~in_support, ~pays, ~in_top_share, unbounded, ~surely]
-    reason = np.select(rules, list(REASONS)[: len(rules)], default="targeted")
+    codes = np.array(list(REASONS), dtype=object)
+    first = np.select(rules, list(range(len(rules))), default=len(rules))
     return Recommendation(
         expected_profit_usd=profit,
-        recommend=np.isin(reason, TARGETED),
-        reason=tuple(str(code) for code in reason),
+        recommend=np.isin(codes, TARGETED)[first],
+        reason=tuple(codes[first]),
     )
 
 

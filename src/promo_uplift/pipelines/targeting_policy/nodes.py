@@ -17,6 +17,7 @@ from promo_uplift.contracts.parameters import (
     NuisanceParameters,
     PolicyParameters,
     SensitivityParameters,
+    SourceParameters,
     TrialParameters,
     TuningParameters,
     WordingParameters,
@@ -40,7 +41,7 @@ from promo_uplift.policy import (
     champion_gate,
     chosen_policy_profit,
     policy_scores,
-    scored_policy_profit,
+    standing_policy_profit,
 )
 from promo_uplift.tuning import DeployedLearner, is_combination, tuned_parameters
 
@@ -269,8 +270,8 @@ def list_households(
     checks: CheckParameters,
     policy: PolicyParameters,
     wording: WordingParameters,
-) -> pd.DataFrame:
-    """Targeting list of the trials' households, each with the reason for or against it."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Targeting list of the trials' households, with reasons; once for each form of its file."""
     table = analysis.list_households(
         data=data,
         nuisances=nuisances,
@@ -281,7 +282,8 @@ def list_households(
         checks=checks,
         policy=policy,
     )
-    return analysis.in_outcome_unit(table, policy=policy, wording=wording)
+    listed = analysis.in_outcome_unit(table, policy=policy, wording=wording)
+    return listed, listed
 
 
 def build_scoring_model(
@@ -290,11 +292,15 @@ def build_scoring_model(
     models: DeploymentNuisances,
     evaluation: PolicyEvaluation,
     verdict: Verdict,
+    data_version: str,
     checks: CheckParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
+    trials: TrialParameters,
+    estimation: EstimationParameters,
+    source: SourceParameters,
 ) -> ScoringModel:
-    """Put together what scores new households: effect, support, money, verdict."""
+    """Put together what scores new households: effect, support, money, verdict, contract."""
     return analysis.scoring_model(
         data=data,
         learner=learner,
@@ -304,6 +310,14 @@ def build_scoring_model(
         checks=checks,
         policy=policy,
         metrics=metrics,
+        contract=analysis.data_contract(
+            data=data,
+            data_version=data_version,
+            trials=trials,
+            estimation=estimation,
+            source=source,
+            policy=policy,
+        ),
     )
 
 
@@ -319,6 +333,13 @@ def enter_registry(
 ) -> RegistryEntry:
     """Challenger always; champion by the verdict and the paired value against the standing one."""
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
+    standing_profit, incomparable = standing_policy_profit(
+        scores=scores,
+        standing=standing,
+        contract=model.contract,
+        data=data,
+        fold=nuisances.fold,
+    )
     gate = champion_gate(
         verdict=model.verdict_name,
         challenger_profit_usd=chosen_policy_profit(
@@ -327,13 +348,10 @@ def enter_registry(
             evaluation=evaluation,
             fold=nuisances.fold,
         ),
-        champion_profit_usd=None
-        if standing is None
-        else scored_policy_profit(
-            scores=scores, model=standing, covariates=data.covariates, fold=nuisances.fold
-        ),
+        champion_profit_usd=standing_profit,
         groups=data.groups,
         level=metrics.level,
+        incomparable=incomparable,
     )
     example = data.covariates.head(EXAMPLE_ROWS)
     return RegistryEntry(
