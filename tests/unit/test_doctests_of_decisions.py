@@ -11,6 +11,7 @@ MODULES = (
     "promo_uplift.metrics.rosetta",
     "promo_uplift.policy.experiment",
     "promo_uplift.policy.money",
+    "promo_uplift.policy.off_policy",
     "promo_uplift.policy.targeting",
 )
 

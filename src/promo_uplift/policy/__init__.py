@@ -14,6 +14,12 @@ from promo_uplift.policy.money import (
     expected_profit,
     policy_scores,
 )
+from promo_uplift.policy.off_policy import (
+    ImportanceWeights,
+    LoggedActions,
+    OffPolicyValues,
+    off_policy_values,
+)
 from promo_uplift.policy.scoring import ScoringModel
 from promo_uplift.policy.support import Support, SupportRanges, support, support_ranges
 from promo_uplift.policy.tables import policy_curve, policy_table
@@ -34,6 +40,9 @@ __all__ = [
     "REASONS",
     "GateDecision",
     "HouseholdPredictions",
+    "ImportanceWeights",
+    "LoggedActions",
+    "OffPolicyValues",
     "PolicyCandidates",
     "PolicyEvaluation",
     "PolicyScores",
@@ -48,6 +57,7 @@ __all__ = [
     "evaluate_policy",
     "expected_profit",
     "households_per_arm",
+    "off_policy_values",
     "policy_curve",
     "policy_scores",
     "policy_table",
