@@ -9,6 +9,7 @@ MODULES = (
     "promo_uplift.effects.clustered",
     "promo_uplift.metrics.gain",
     "promo_uplift.metrics.rosetta",
+    "promo_uplift.policy.allocation",
     "promo_uplift.policy.experiment",
     "promo_uplift.policy.money",
     "promo_uplift.policy.off_policy",

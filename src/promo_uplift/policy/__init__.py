@@ -1,5 +1,11 @@
 """From effects to decisions: money, the share to contact, its honest value, who is contacted."""
 
+from promo_uplift.policy.allocation import (
+    ALLOCATION_REASONS,
+    Allocation,
+    allocate,
+    best_free_arm,
+)
 from promo_uplift.policy.experiment import households_per_arm
 from promo_uplift.policy.gate import (
     GateDecision,
@@ -37,7 +43,9 @@ from promo_uplift.policy.value import (
 )
 
 __all__ = [
+    "ALLOCATION_REASONS",
     "REASONS",
+    "Allocation",
     "GateDecision",
     "HouseholdPredictions",
     "ImportanceWeights",
@@ -51,6 +59,8 @@ __all__ = [
     "ScoringModel",
     "Support",
     "SupportRanges",
+    "allocate",
+    "best_free_arm",
     "break_even_cate",
     "champion_gate",
     "chosen_policy_profit",

@@ -19,8 +19,8 @@ References
 ----------
 Horvitz & Thompson (1952), *JASA* 47; Hájek (1971); Dudik, Erhan, Langford & Li (2014),
 *Statistical Science* 29(4), 485-511; Swaminathan & Joachims (2015), *NeurIPS*; Wang, Agarwal &
-Dudik (2017), *ICML*, arXiv:1612.01205 (switch); Saito, Aihara, Matsutani & Narita (2021), *NeurIPS*,
-arXiv:2008.07146 (Open Bandit, whose library ``obp`` these agree with).
+Dudik (2017), *ICML*, arXiv:1612.01205 (switch); Saito, Aihara, Matsutani & Narita (2021),
+*NeurIPS*, arXiv:2008.07146 (Open Bandit, whose library ``obp`` these agree with).
 """
 
 from __future__ import annotations
