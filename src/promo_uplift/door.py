@@ -18,7 +18,14 @@ from kedro.config import OmegaConfigLoader
 from omegaconf.resolvers import oc
 
 from promo_uplift import analysis
-from promo_uplift.analysis import Analysis, AnalysisParameters, ArmCurves, in_outcome_unit
+from promo_uplift.analysis import (
+    Analysis,
+    AnalysisParameters,
+    ArmAllocation,
+    ArmCurves,
+    ArmEffects,
+    in_outcome_unit,
+)
 from promo_uplift.checks import Verdict, checks_table, verdict_text
 from promo_uplift.contracts.configuration import configuration_folder
 from promo_uplift.contracts.errors import ConfigurationError
@@ -334,18 +341,72 @@ class ArmsResult:
             Naming the learner, the costs or the budgets.
         """
         first = next(iter(self.arms.values()))
-        effects = analysis.cross_fit_arms(
-            arms=self.table,
-            learner=learner or first.parameters.estimation.candidates[0],
-            parameters=first.parameters,
-            seed=first.seed,
-        )
         return analysis.arm_cost_curves(
-            effects=effects,
+            effects=self._effects(learner),
             costs=None if costs is None else {str(arm): cost for arm, cost in costs.items()},
             budgets=budgets,
             replicates=replicates,
             level=first.parameters.metrics.level,
+            seed=first.seed,
+        )
+
+    def allocate(
+        self,
+        *,
+        budget: float,
+        costs: Mapping[Scalar, float | Sequence[float] | FloatArray],
+        learner: str | None = None,
+        replicates: int = 200,
+    ) -> ArmAllocation:
+        """Which arm for which row, or none, under a budget; with its value on held-out folds.
+
+        With ``contact_cost`` and ``margin_rate`` given to :func:`analyse`, arms are given for
+        their profit: margin times effect, less the arm's cost as it is named here. Without, they
+        are given for the outcome itself, and no profit is reported.
+
+        Parameters
+        ----------
+        budget : float
+            Over all rows of the table, in the unit of the costs.
+        costs : mapping
+            Cost of each arm, 0 or more: for any row, or one for each row of the table (infinite
+            where the arm is not on offer).
+        learner : str, optional
+            As in :meth:`cost_curve`.
+        replicates : int
+            Of the household bootstrap.
+
+        Returns
+        -------
+        ArmAllocation
+            ``table``: arm or none, with the reason, for each row; ``value``: the allocation beside
+            nobody, each arm alone and all arms at random. It prints as text.
+
+        Raises
+        ------
+        LearnerError, PolicyError
+            Naming the learner, the costs or the budget.
+        """
+        first = next(iter(self.arms.values()))
+        return analysis.allocate_arms(
+            effects=self._effects(learner),
+            control=self.table.control,
+            costs={str(arm): cost for arm, cost in costs.items()},
+            budget=budget,
+            policy=first.parameters.policy,
+            verdicts={arm: one.verdict.name for arm, one in self.arms.items()},
+            replicates=replicates,
+            level=first.parameters.metrics.level,
+            power=first.parameters.checks.power,
+            seed=first.seed,
+        )
+
+    def _effects(self, learner: str | None) -> ArmEffects:
+        first = next(iter(self.arms.values()))
+        return analysis.cross_fit_arms(
+            arms=self.table,
+            learner=learner or first.parameters.estimation.candidates[0],
+            parameters=first.parameters,
             seed=first.seed,
         )
 

@@ -11,7 +11,9 @@ MODULES = (
     "promo_uplift.metrics.rosetta",
     "promo_uplift.experiments.size",
     "promo_uplift.experiments.value",
+    "promo_uplift.policy.allocation",
     "promo_uplift.policy.money",
+    "promo_uplift.policy.off_policy",
     "promo_uplift.policy.targeting",
 )
 

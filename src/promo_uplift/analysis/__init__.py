@@ -1,5 +1,6 @@
 """From trials as arrays to effects, decision and verdict: what pipelines and library share."""
 
+from promo_uplift.analysis.arm_allocation import ArmAllocation, allocate_arms
 from promo_uplift.analysis.arms import ArmCurves, ArmEffects, arm_cost_curves, cross_fit_arms
 from promo_uplift.analysis.decision import (
     PolicyValues,
@@ -67,6 +68,7 @@ __all__ = [
     "BASELINES",
     "Analysis",
     "AnalysisParameters",
+    "ArmAllocation",
     "ArmCurves",
     "ArmEffects",
     "CanonicalData",
@@ -76,6 +78,7 @@ __all__ = [
     "Households",
     "NextExperiment",
     "PolicyValues",
+    "allocate_arms",
     "analyse_trials",
     "arm_cost_curves",
     "average_effects",

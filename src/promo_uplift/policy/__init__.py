@@ -1,5 +1,11 @@
 """From effects to decisions: money, the share to contact, its honest value, who is contacted."""
 
+from promo_uplift.policy.allocation import (
+    ALLOCATION_REASONS,
+    Allocation,
+    allocate,
+    best_free_arm,
+)
 from promo_uplift.policy.contacts import contact_weights
 from promo_uplift.policy.contract import (
     DataContract,
@@ -23,6 +29,12 @@ from promo_uplift.policy.money import (
     break_even_cate,
     expected_profit,
     policy_scores,
+)
+from promo_uplift.policy.off_policy import (
+    ImportanceWeights,
+    LoggedActions,
+    OffPolicyValues,
+    off_policy_values,
 )
 from promo_uplift.policy.registered import (
     CHALLENGER,
@@ -61,14 +73,19 @@ from promo_uplift.policy.value import (
 from promo_uplift.policy.yardsticks import confounding_yardsticks
 
 __all__ = [
+    "ALLOCATION_REASONS",
     "CHALLENGER",
     "CHAMPION",
     "REASONS",
+    "Allocation",
     "Contacts",
     "DataContract",
     "Difference",
     "GateDecision",
     "HouseholdPredictions",
+    "ImportanceWeights",
+    "LoggedActions",
+    "OffPolicyValues",
     "PolicyCandidates",
     "PolicyEvaluation",
     "PolicyScores",
@@ -81,6 +98,8 @@ __all__ = [
     "Support",
     "SupportRanges",
     "TargetingBound",
+    "allocate",
+    "best_free_arm",
     "bound_policy",
     "break_even_cate",
     "champion_gate",
@@ -94,6 +113,7 @@ __all__ = [
     "evaluate_policy",
     "expected_profit",
     "largest_targeting_gain",
+    "off_policy_values",
     "package_differences",
     "policy_curve",
     "policy_scores",
