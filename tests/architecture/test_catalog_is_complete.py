@@ -8,7 +8,7 @@ from kedro.pipeline import Node, Pipeline
 
 ENVIRONMENTS = ("base", "test", "original", "simulated", "table")
 #: Pipelines of their own, beside the way from data to decision.
-BESIDE = {"simulation", "benchmark", "outside_sets", "panel_effects"}
+BESIDE = {"simulation", "benchmark", "outside_sets", "panel_effects", "prospective"}
 DOORS = {"data_engineering", "table"}
 
 
