@@ -10,6 +10,7 @@ from kedro.runner import SequentialRunner
 from promo_uplift.checks.report import default_check_parameters
 from promo_uplift.contracts.experiment_parameters import ExperimentParameters
 from promo_uplift.contracts.parameters import (
+    CovariateGroup,
     EstimationParameters,
     ExplanationParameters,
     MetricParameters,
@@ -17,6 +18,7 @@ from promo_uplift.contracts.parameters import (
     PolicyParameters,
     ReportParameters,
     ScoringParameters,
+    SensitivityParameters,
     SourceParameters,
     TrialParameters,
     TuningParameters,
@@ -99,6 +101,18 @@ def parameters(**changed):
             values_are_assumptions=False,
             grid_points=41,
             support_quantile=0.0,
+        ),
+        "sensitivity": SensitivityParameters(
+            strengths=[1.0, 1.5],
+            max_strength=20.0,
+            tolerance=0.01,
+            replicates=50,
+            strata=2,
+            min_stratum_rows=20,
+            yardsticks=[CovariateGroup(name="past spend", patterns=["pre_*"])],
+            yardstick_quantile=0.95,
+            yardstick_c=0.1,
+            yardstick_max_rows=5_000,
         ),
         "checks": default_check_parameters(),
         "wording": WordingParameters(

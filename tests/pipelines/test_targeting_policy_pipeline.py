@@ -42,6 +42,22 @@ def test_the_champion_beats_every_simple_policy(strong):
     assert not table["values_are_assumptions"].any()
 
 
+def test_a_hidden_trait_would_have_to_be_strong_to_turn_a_strong_effect_around(strong):
+    table = strong.made["policy_sensitivity"].set_index(["policy", "against", "strength"])
+    chosen = table.loc[("chosen", "none")]
+    assert chosen.loc[1.0, "profit_usd"] == pytest.approx(
+        strong.made["policy_evaluation"].chosen.profit_usd.estimate, abs=0.2
+    )
+    assert chosen.loc[1.5, "profit_usd_ci_low"] > 0
+    assert 1.5 < chosen.loc[1.0, "critical_strength_ci"] < chosen.loc[1.0, "critical_strength"]
+    assert set(table.index.get_level_values("policy")) == {"chosen", "response", "all", "current"}
+    # nobody's covariates moved the odds: the list was drawn
+    yardsticks = strong.made["confounding_yardsticks"].set_index("covariates")
+    assert set(yardsticks.index) == {"past spend", "demo_age"}
+    assert (yardsticks["strength"] < 1.5).all()
+    assert strong.made["policy_sensitivity_text"].startswith("The chosen policy against none: a")
+
+
 def test_the_list_recommends_the_households_that_respond(strong):
     listed = strong.made["targeting_list"]
     trials = strong.inputs["trials"]

@@ -6,8 +6,14 @@ import pytest
 from scipy.optimize import linprog
 from scipy.special import expit
 
+from promo_uplift.analysis.hidden_confounding import sensitivity_sentence
 from promo_uplift.contracts.errors import PolicyError
-from promo_uplift.contracts.parameters import SensitivityParameters
+from promo_uplift.contracts.parameters import (
+    CovariateGroup,
+    SensitivityParameters,
+    WordingParameters,
+)
+from promo_uplift.contracts.results import TrialData
 from promo_uplift.policy.contacts import contact_weights
 from promo_uplift.policy.extremes import extreme_average
 from promo_uplift.policy.sensitivity import (
@@ -15,9 +21,11 @@ from promo_uplift.policy.sensitivity import (
     RANDOMISED,
     TOO_FEW,
     Contacts,
+    PolicySensitivity,
     ProfitOutcomes,
     bound_policy,
 )
+from promo_uplift.policy.yardsticks import confounding_yardsticks
 
 PARAMETERS = SensitivityParameters(
     strengths=[1.0, 1.2, 2.0],
@@ -26,7 +34,7 @@ PARAMETERS = SensitivityParameters(
     replicates=60,
     strata=1,
     min_stratum_rows=20,
-    yardsticks={},
+    yardsticks=[],
     yardstick_quantile=0.95,
     yardstick_c=0.1,
     yardstick_max_rows=1000,
@@ -230,6 +238,70 @@ def test_where_there_are_no_bounds_it_says_why():
     assert few.reason == TOO_FEW
     assert few.table.empty
     assert np.isnan(few.critical_strength)
+
+
+def test_yardsticks_find_what_decided_who_was_mailed():
+    rng = np.random.default_rng(8)
+    n = 4_000
+    x = rng.normal(size=(n, 3))
+    data = TrialData(
+        covariates=pd.DataFrame(x, columns=["strong", "weak_1", "weak_2"]),
+        treatment=(rng.uniform(size=n) < expit(1.0 * x[:, 0] + 0.2 * x[:, 1])).astype(np.int64),
+        outcome=np.zeros(n),
+        redeemed=np.zeros(n),
+        groups=np.arange(n),
+        campaign=np.ones(n, dtype=np.int64),
+    )
+    changed = PARAMETERS.model_copy(
+        update={
+            "yardsticks": [CovariateGroup(name="weak", patterns=["weak_*"])],
+            "yardstick_max_rows": 3_500,
+        }
+    )
+    fold = np.arange(n) % 3
+    found = confounding_yardsticks(data=data, fold=fold, parameters=changed, rng=rng)
+    assert found["covariates"].to_list() == ["strong", "weak"]
+    assert found["n_rows"].to_list() == [3_500, 3_500]
+    # 95 % of a standard normal lie within 1.96, and its slope on the log-odds is 1
+    assert found["strength"].iloc[0] == pytest.approx(np.exp(1.96), rel=0.15)
+    assert found["strength"].iloc[1] == pytest.approx(np.exp(0.2 * 1.96), rel=0.15)
+    one = changed.model_copy(update={"yardsticks": [CovariateGroup(name="all", patterns=["*"])]})
+    assert confounding_yardsticks(data=data, fold=fold, parameters=one, rng=rng).empty
+
+
+YARDSTICKS = pd.DataFrame({"covariates": ["campaigns", "past spend"], "strength": [4.0, 2.0]})
+
+
+@pytest.mark.parametrize(
+    ("estimate", "critical", "with_interval", "said"),
+    [
+        (1.5, 2.0**0.5, 1.2, "factor of 1.41 (0.5 times as strong as past spend) turns its gain"),
+        (-1.5, 1.1, 1.0, "turns its loss of 1.50 USD per household around; its interval holds 0"),
+        (1.5, 4.0, np.inf, "its interval excludes 0 up to 10"),
+        (1.5, np.inf, np.inf, "no hidden trait that changes the odds of being mailed by up to"),
+        (np.nan, np.nan, np.nan, "no bounds under a hidden trait (because)"),
+    ],
+)
+def test_the_sentence_says_what_the_bounds_mean(estimate, critical, with_interval, said):
+    reason = "because" if np.isnan(estimate) else ""
+    table = pd.DataFrame()
+    words = sensitivity_sentence(
+        PolicySensitivity("chosen", "none", estimate, table, critical, with_interval, reason),
+        yardsticks=YARDSTICKS,
+        yardstick="past spend",
+        max_strength=10.0,
+        unit="USD",
+        wording=WordingParameters(
+            unit="USD",
+            decimals=2,
+            treatment="mailing",
+            treated="mailed",
+            subject="household",
+            subjects="households",
+            horizon="",
+        ),
+    )
+    assert said in words
 
 
 def test_weights_that_are_no_chances_are_refused():

@@ -150,7 +150,7 @@ def bound_hidden_confounding(
             sensitivity_sentence(
                 one,
                 yardsticks=yardsticks,
-                yardstick=next(iter(sensitivity.yardsticks), None),
+                yardstick=next((group.name for group in sensitivity.yardsticks), None),
                 max_strength=sensitivity.max_strength,
                 unit="USD" if policy.are_stated else wording.unit,
                 wording=wording,

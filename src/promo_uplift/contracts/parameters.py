@@ -304,6 +304,13 @@ class PolicyParameters(Parameters):
         return self.margin_rate * self.outcome_value_usd
 
 
+class CovariateGroup(Parameters):
+    """Covariates that belong together: a name, and patterns of theirs with ``*`` and ``?``."""
+
+    name: Annotated[str, Field(min_length=1)]
+    patterns: list[str] = Field(min_length=1)
+
+
 class SensitivityParameters(Parameters):
     """Hidden traits that could turn a policy's profit around, and what they are measured by.
 
@@ -317,9 +324,9 @@ class SensitivityParameters(Parameters):
         Household draws behind the bounds' interval.
     strata, min_stratum_rows : int
         Parts by predicted outcome that weights must reproduce, and rows of the other arm in each.
-    yardsticks : dict of list of str
-        Name of a group of covariates -> patterns of their names; a group without a covariate is
-        left out, a covariate in no group is a group of its own.
+    yardsticks : list of CovariateGroup
+        Groups of covariates, of which the first that fits takes a covariate; one without a
+        covariate is left out, a covariate in none is a group of its own.
     yardstick_quantile : float
         Of the rows' change of odds when a group is left out.
     yardstick_c : float
@@ -334,7 +341,7 @@ class SensitivityParameters(Parameters):
     replicates: Annotated[int, Field(ge=50)]
     strata: Count
     min_stratum_rows: Annotated[int, Field(ge=2)]
-    yardsticks: dict[str, list[str]]
+    yardsticks: list[CovariateGroup]
     yardstick_quantile: OpenShare
     yardstick_c: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
     yardstick_max_rows: Annotated[int, Field(ge=100)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
 
-from promo_uplift.contracts.parameters import SensitivityParameters
+from promo_uplift.contracts.parameters import CovariateGroup, SensitivityParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, TrialData
 from promo_uplift.nuisance.linear import linear_propensity
 
@@ -17,7 +17,7 @@ COLUMNS = ("covariates", "n_covariates", "strength", "largest", "n_rows")
 
 
 def covariate_groups(
-    *, names: Sequence[str], patterns: Mapping[str, Sequence[str]]
+    *, names: Sequence[str], yardsticks: Sequence[CovariateGroup]
 ) -> dict[str, list[str]]:
     """Covariates by group: the first whose pattern fits; one that fits none stands alone.
 
@@ -25,21 +25,22 @@ def covariate_groups(
     ----------
     names : sequence of str
         Covariates.
-    patterns : mapping of str to sequence of str
-        Group -> patterns with ``*`` and ``?``, matched with case.
+    yardsticks : sequence of CovariateGroup
+        Matched with case.
 
     Examples
     --------
-    >>> covariate_groups(names=["pre_spend", "age"], patterns={"past spend": ["pre_*"]})
+    >>> group = CovariateGroup(name="past spend", patterns=["pre_*"])
+    >>> covariate_groups(names=["pre_spend", "age"], yardsticks=[group])
     {'past spend': ['pre_spend'], 'age': ['age']}
     """
     groups: dict[str, list[str]] = {}
     for name in names:
         group = next(
             (
-                group
-                for group, of_group in patterns.items()
-                if any(fnmatchcase(name, pattern) for pattern in of_group)
+                one.name
+                for one in yardsticks
+                if any(fnmatchcase(name, pattern) for pattern in one.patterns)
             ),
             name,
         )
@@ -89,7 +90,7 @@ def confounding_yardsticks(
     """
     data, fold = _drawn(data, fold, parameters.yardstick_max_rows, rng)
     names = [str(name) for name in data.covariates.columns]
-    groups = covariate_groups(names=names, patterns=parameters.yardsticks)
+    groups = covariate_groups(names=names, yardsticks=parameters.yardsticks)
     if len(groups) < 2:
         return pd.DataFrame(columns=list(COLUMNS))
     c = parameters.yardstick_c
