@@ -11,7 +11,9 @@ from mlflow.tracking import MlflowClient
 from pydantic import ValidationError
 
 import promo_uplift
+from promo_uplift.analysis import households_of_a_table, scores_of
 from promo_uplift.contracts.errors import ConfigurationError, LearnerError, ScoringError, TrialError
+from promo_uplift.contracts.parameters import ScoringParameters
 from promo_uplift.door import ArmsResult, TableResult, table_parameters
 
 N = 900
@@ -369,6 +371,33 @@ def test_rows_beyond_what_was_seen_get_no_figures(plain, frame):
     assert found["cate"].isna().tolist()[:2] == [True, True]
     assert not found["in_support"].iloc[:2].any()
     assert "recommend" not in found.columns  # nobody stated what a treatment costs
+
+
+@pytest.mark.parametrize("result", ["plain", "priced"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_of_new_rows_is_scored_in_chunks_as_from_python(request, tmp_path, result, kind):
+    """Categories stay categories, figures carry the outcome's unit, money is there if stated."""
+    fitted = request.getfixturevalue(result)
+    new = an_experiment(seed=8, n=200).drop(columns=["mailed", "visits"])
+    new.loc[3, "member"] = "perhaps"
+    path = tmp_path / f"new.{kind}"
+    new.to_csv(path, index=False) if kind == "csv" else new.to_parquet(path)
+    scoring = ScoringParameters(
+        alias="challenger", table=str(path), as_of=None, id_column=None, chunk_rows=60
+    )
+    scores = scores_of(
+        model=fitted.model,
+        households=households_of_a_table(model=fitted.model, scoring=scoring),
+        stamp={"model_alias": "challenger"},
+        wording=fitted.parameters.wording,
+    )
+    found = scores.read().to_pandas()
+    expected = fitted.cate(new)
+    assert list(found.columns) == ["row", *expected.columns, "n_missing", "model_alias"]
+    assert found["row"].tolist() == list(range(200))
+    pd.testing.assert_frame_equal(found[list(expected.columns)], expected, check_exact=True)
+    assert found.loc[3, "support_reason"] == "category_not_seen_in_training"
+    assert ("recommend" in found.columns) is (result == "priced")
 
 
 def test_a_missing_covariate_of_a_new_row_is_refused(plain, frame):
