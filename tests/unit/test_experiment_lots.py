@@ -92,6 +92,14 @@ def test_balance_that_no_draw_reaches_is_refused_with_names():
         drawn(max_smd=1e-6, max_draws=3)
 
 
+def test_lots_are_drawn_until_all_covariates_together_are_close():
+    strict = drawn(min_joint_p_value=0.8, max_draws=2_000)[0]
+    assert strict.balance["joint_p_value"].min() >= 0.8
+    assert strict.table["n_draws"].max() > 1
+    with pytest.raises(ExperimentError, match=r"of 3 draws only all covariates together did"):
+        drawn(min_joint_p_value=0.999999, max_draws=3)
+
+
 def test_strata_that_are_too_small_are_refused_with_names():
     with pytest.raises(ExperimentError, match=r"`effect 1`: \d+ of \d+ mailed.*n_strata"):
         drawn(min_arm_households=30)

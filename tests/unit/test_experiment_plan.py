@@ -79,6 +79,7 @@ DESIGN = {
     "effect_multiples": [2.0, 1.0],
     "power_points": 6,
     "max_smd": 0.4,
+    "min_joint_p_value": 0.0,
     "max_draws": 100,
     "min_ratio_p_value": 0.001,
     "min_attrition_p_value": 0.01,
