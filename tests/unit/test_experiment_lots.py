@@ -108,7 +108,7 @@ def test_strata_that_are_too_small_are_refused_with_names():
 def test_who_is_targeted_is_written_down_before_any_result():
     table = drawn()[0].table
     # margin .25, contact .25, nobody redeems: an effect of 1 breaks even
-    np.testing.assert_array_equal(table["targeted"], (table["cate_usd"] > 1.0).astype(int))
+    np.testing.assert_array_equal(table["targeted"], (table["cate"] > 1.0).astype(int))
 
 
 def test_rows_of_a_users_table_are_kept():

@@ -424,6 +424,7 @@ class TestWords:
         found, lots = self.planned(world, policy=NO_MONEY)
         text = " ".join(plan_text(experiment=found, lots=lots, wording=WORDING).split())
         assert "What it costs is not known: state `contact_cost`" in text
+        assert "Does the mailing work?" in text
 
     def test_too_small_a_plan_says_its_power(self):
         world = randomised_world(n_households=100, seed=3, effect_usd=2.0)

@@ -34,9 +34,9 @@ ASSIGNMENT_COLUMNS: Final = (
     "effect_bin",
     "arm",
     "probability_mail",
-    "cate_usd",
+    "cate",
     "redemption_probability",
-    "outcome_if_not_mailed_usd",
+    "outcome_if_not_mailed",
     "targeted",
     "n_draws",
 )
@@ -51,7 +51,8 @@ class Assignment:
     ----------
     table : DataFrame
         ``ASSIGNMENT_COLUMNS``, after the household ``row`` where a user's table has rows; one row
-        per wave and household that takes part. ``probability_mail`` is exact in its stratum;
+        per wave and household that takes part. Predictions are in the outcome's unit.
+        ``probability_mail`` is exact in its stratum;
         ``targeted`` says whether the predicted profit is above 0, before any result.
     balance : DataFrame
         ``BALANCE_COLUMNS`` and ``JOINT_COLUMNS``: one row per wave and covariate.
@@ -139,9 +140,9 @@ def assign_households(
                     "effect_bin": population.effect_bin[rows],
                     "arm": np.where(arm, MAIL, CONTROL),
                     "probability_mail": (mailed / taking)[stratum[rows]],
-                    "cate_usd": population.cate[rows],
+                    "cate": population.cate[rows],
                     "redemption_probability": population.redemption[rows],
-                    "outcome_if_not_mailed_usd": population.outcome_if_not_mailed[rows],
+                    "outcome_if_not_mailed": population.outcome_if_not_mailed[rows],
                     "targeted": (profit[rows] > 0.0).astype(np.int64),
                     "n_draws": draws,
                 }
@@ -201,8 +202,8 @@ def _draw(*, stratum: IntArray, counts: IntArray, rng: np.random.Generator) -> B
 
 def _compared(population: Population, rows: IntArray) -> pd.DataFrame:
     return population.covariates.iloc[rows].assign(
-        cate_usd=population.cate[rows],
-        outcome_if_not_mailed_usd=population.outcome_if_not_mailed[rows],
+        cate=population.cate[rows],
+        outcome_if_not_mailed=population.outcome_if_not_mailed[rows],
         redemption_probability=population.redemption[rows],
     )
 
