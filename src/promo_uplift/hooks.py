@@ -33,11 +33,11 @@ from promo_uplift.provenance import (
 )
 
 #: Verdicts that a run ends with, the most far-reaching first: it prints that of the decision, or
-#: that of the effects where nothing was decided, and that of the campaigns; then the experiment.
+#: that of the effects where nothing was decided, or the plan of the experiment alone; that of the
+#: campaigns; that of an experiment.
 VERDICT_TEXTS = (
-    ("verdict_text", "effect_verdict_text"),
+    ("verdict_text", "effect_verdict_text", "experiment_text"),
     ("campaign_verdict_text",),
-    ("experiment_text",),
     ("experiment_verdict_text",),
 )
 #: Records whose verdict and findings become tags.
