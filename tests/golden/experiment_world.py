@@ -45,6 +45,7 @@ DESIGN = {
     "effect_multiples": [0.5, 1.0, 2.0],
     "power_points": 8,
     "max_smd": 0.3,
+    "min_joint_p_value": 0.0,
     "max_draws": 100,
     "min_ratio_p_value": 0.001,
     "min_attrition_p_value": 0.01,

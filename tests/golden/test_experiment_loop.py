@@ -32,7 +32,7 @@ from promo_uplift.experiments import (
 )
 from promo_uplift.experiments.balance import comparable, joint_balance
 
-REPLICATIONS = 200
+REPLICATIONS = 150
 #: Chance that a test of a right method fails.
 FALSE_ALARM = 1e-3
 

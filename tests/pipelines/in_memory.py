@@ -141,6 +141,7 @@ def parameters(**changed):
             effect_multiples=[1.0, 2.0],
             power_points=5,
             max_smd=0.5,
+            min_joint_p_value=0.05,
             max_draws=50,
             min_ratio_p_value=0.001,
             min_attrition_p_value=0.01,

@@ -53,7 +53,7 @@ def test_the_plan_is_that_of_the_worlds_noise_and_money(strong, drawn):
     assert drawn["experiment_text"].startswith("NEXT EXPERIMENT")
     lots = drawn["experiment_assignment"]
     assert len(lots) == plan["households"]
-    assert (lots.groupby("stratum")["cate_usd"].mean().diff().dropna() > 0).all()
+    assert (lots.groupby("stratum")["cate"].mean().diff().dropna() > 0).all()
     assert set(drawn["experiment_power"]["question"]) == {"mailing", "targeting"}
     assert drawn["experiment_balance"]["smd"].abs().max() <= 0.5
 

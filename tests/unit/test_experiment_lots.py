@@ -92,6 +92,14 @@ def test_balance_that_no_draw_reaches_is_refused_with_names():
         drawn(max_smd=1e-6, max_draws=3)
 
 
+def test_lots_are_drawn_until_all_covariates_together_are_close():
+    strict = drawn(min_joint_p_value=0.8, max_draws=2_000)[0]
+    assert strict.balance["joint_p_value"].min() >= 0.8
+    assert strict.table["n_draws"].max() > 1
+    with pytest.raises(ExperimentError, match=r"of 3 draws only all covariates together did"):
+        drawn(min_joint_p_value=0.999999, max_draws=3)
+
+
 def test_strata_that_are_too_small_are_refused_with_names():
     with pytest.raises(ExperimentError, match=r"`effect 1`: \d+ of \d+ mailed.*n_strata"):
         drawn(min_arm_households=30)
@@ -100,7 +108,7 @@ def test_strata_that_are_too_small_are_refused_with_names():
 def test_who_is_targeted_is_written_down_before_any_result():
     table = drawn()[0].table
     # margin .25, contact .25, nobody redeems: an effect of 1 breaks even
-    np.testing.assert_array_equal(table["targeted"], (table["cate_usd"] > 1.0).astype(int))
+    np.testing.assert_array_equal(table["targeted"], (table["cate"] > 1.0).astype(int))
 
 
 def test_rows_of_a_users_table_are_kept():

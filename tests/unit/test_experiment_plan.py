@@ -79,6 +79,7 @@ DESIGN = {
     "effect_multiples": [2.0, 1.0],
     "power_points": 6,
     "max_smd": 0.4,
+    "min_joint_p_value": 0.0,
     "max_draws": 100,
     "min_ratio_p_value": 0.001,
     "min_attrition_p_value": 0.01,
@@ -423,6 +424,7 @@ class TestWords:
         found, lots = self.planned(world, policy=NO_MONEY)
         text = " ".join(plan_text(experiment=found, lots=lots, wording=WORDING).split())
         assert "What it costs is not known: state `contact_cost`" in text
+        assert "Does the mailing work?" in text
 
     def test_too_small_a_plan_says_its_power(self):
         world = randomised_world(n_households=100, seed=3, effect_usd=2.0)

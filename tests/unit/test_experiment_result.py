@@ -31,7 +31,7 @@ def waves():
 def result_of(lots, *, effect_usd=3.0, seed=1, columns=("household_id",)):
     rng = np.random.default_rng(seed)
     mailed = (lots["arm"] == "mail").to_numpy()
-    outcome = lots["outcome_if_not_mailed_usd"] + effect_usd * mailed
+    outcome = lots["outcome_if_not_mailed"] + effect_usd * mailed
     return lots[list(columns)].assign(outcome=outcome + rng.normal(0, 4.0, len(lots)))
 
 
@@ -161,6 +161,14 @@ class TestDepartures:
         assert (found.verdict.name, found.verdict.action) == ("experiment_needed", "experiment")
         assert "Report no effect yet" in found.verdict.advice
 
+    def test_outcomes_missing_alike_in_both_arms_are_no_attrition(self, lots):
+        mailed = lots["arm"] == "mail"
+        lost = [*lots.index[mailed][:6], *lots.index[~mailed][:6]]
+        counts = join_result(result=result_of(lots).drop(index=lost), assignment=lots).counts
+        assert counts.missing_mailed == pytest.approx(6 / 75)
+        assert counts.attrition.found == pytest.approx(0.0)
+        assert counts.attrition.p_value == pytest.approx(1.0)
+
     def test_who_was_not_mailed_as_drawn_stays_in_its_arm_and_is_counted(self, lots):
         result = result_of(lots, effect_usd=6.0)
         mailed = lots["arm"] == "mail"
@@ -246,6 +254,21 @@ class TestEstimates:
             rtol=1e-6,
         )
 
+    def test_copies_of_a_household_make_no_line_surer(self):
+        rng = np.random.default_rng(4)
+        cate, scores = rng.normal(size=(2, 100))
+        once, thrice = (
+            recalibrate(
+                scores=np.tile(scores, n),
+                cate=np.tile(cate, n),
+                groups=np.tile(np.arange(100), n),
+                level=0.95,
+            )
+            for n in (1, 3)
+        )
+        np.testing.assert_allclose(once.covariance, thrice.covariance)
+        assert once.slope.ci_low == pytest.approx(thrice.slope.ci_low)
+
     def test_one_prediction_for_all_has_an_average_and_no_slope(self):
         scores = np.random.default_rng(0).normal(3.0, 1.0, 50)
         found = recalibrate(scores=scores, cate=np.ones(50), groups=np.arange(50), level=0.95)
@@ -323,7 +346,7 @@ class TestConclusion:
 
     @pytest.mark.parametrize("is_flat", [False, True])
     def test_the_figure_shows_strata_and_line(self, lots, is_flat):
-        flat = {"cate_usd": 2.0, "stratum": "effect 1", "effect_bin": 1}
+        flat = {"cate": 2.0, "stratum": "effect 1", "effect_bin": 1}
         given = lots.assign(**flat) if is_flat else lots
         findings = concluded(given, result_of(given)).findings
         figure = found_figure(findings=findings, worth_finding_usd=1.0, wording=WORDING)

@@ -283,12 +283,13 @@ def recalibrated_table(
     """
     households = assignment.drop_duplicates(HOUSEHOLD_ID).reset_index(drop=True)
     found = findings.recalibration.predict(
-        cate=households["cate_usd"].to_numpy(dtype=np.float64), level=findings.level
+        cate=households["cate"].to_numpy(dtype=np.float64), level=findings.level
     )
     cost = (
         policy.contact_cost_usd + policy.redemption_cost_usd * households["redemption_probability"]
     )
     profit = policy.margin_per_unit * found["recalibrated_cate_usd"] - cost
     return pd.concat(
-        [households[[HOUSEHOLD_ID, "stratum", "cate_usd"]], found], axis="columns"
+        [households[[HOUSEHOLD_ID, "stratum"]], households["cate"].rename("cate_usd"), found],
+        axis="columns",
     ).assign(expected_profit_usd=profit)

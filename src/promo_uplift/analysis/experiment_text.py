@@ -9,6 +9,7 @@ from promo_uplift.contracts.experiment_parameters import ExperimentParameters
 from promo_uplift.contracts.parameters import WordingParameters
 from promo_uplift.contracts.results import Interval
 from promo_uplift.experiments import ExperimentPlan, Question
+from promo_uplift.experiments.plan import BREAK_EVEN
 
 
 def plan_sentences(
@@ -60,7 +61,8 @@ def _what(plan: ExperimentPlan, parameters: ExperimentParameters, words: Wording
 
 def _question(question: Question, plan: ExperimentPlan, words: WordingParameters) -> str:
     asks = {
-        "mailing": f"Does the {words.treatment} pay?",
+        "mailing": f"Does the {words.treatment} "
+        + ("pay?" if plan.worth_finding == BREAK_EVEN else "work?"),
         "targeting": "Do effects differ as predicted?",
     }[question.name]
     if question.households is None:
@@ -120,7 +122,7 @@ def _who(plan: ExperimentPlan, words: WordingParameters) -> str:
     left = "; ".join(f"{count:,} ({reason})" for reason, count in plan.left_out.items())
     return (
         f"{plan.households_eligible:,} {words.subjects} are eligible, each once, by the latest row "
-        f"({plan.latest_by}), in {len(plan.strata)} strata; rows left out: {left}."
+        f"({plan.latest_by}), in {len(plan.strata)} strata; rows left out: {left or 0}."
     )
 
 

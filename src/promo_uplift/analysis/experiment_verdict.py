@@ -117,7 +117,7 @@ def judge_experiment(
     return ExperimentVerdict(
         name=name,
         action=action,
-        advice=_advice(action, worst, findings, found, wording),
+        advice=_advice(action, worst, findings, (plan, found), wording),
         figures=_figures(findings, policy, wording),
         departures=departures,
         remaining_for_plan=plan,
@@ -226,7 +226,7 @@ def _advice(
     action: Action,
     worst: VerdictName,
     findings: ExperimentFindings,
-    remaining: int | None,
+    remaining: tuple[int | None, int | None],
     words: WordingParameters,
 ) -> str:
     everyone, targeted = findings.profit_usd["all"], findings.profit_usd["targeted"]
@@ -257,12 +257,19 @@ def _advice(
             "Report no effect yet: too many outcomes are missing, or more in one arm than in the "
             "other. Get them, and analyse again."
         )
+    plan, found = remaining
     more = (
         f"no number of {words.subjects} settles it"
-        if remaining is None
-        else f"{remaining:,} more {words.subjects} would settle a profit like the one found"
+        if found is None
+        else f"{found:,} more {words.subjects} would settle a profit like the one found"
     )
-    return f"The experiment has not settled it: go on with the lots; {more}."
+    if plan == 0:
+        return (
+            f"The experiment is as large as the effect worth finding takes, and the profit is near "
+            f"0 whatever is chosen: {_usd(everyone)} per {words.subject} for everybody; {more}."
+        )
+    goal = "" if plan is None else f", {plan:,} for the effect worth finding"
+    return f"The experiment has not settled it: go on with the lots; {more}{goal}."
 
 
 def _figures(

@@ -42,8 +42,10 @@ class ExperimentParameters(Parameters):
         Sizes of the power table.
     max_smd : float
         Largest standardised mean difference between arms that the lots may leave.
+    min_joint_p_value : float
+        Below it the lots are drawn again: all covariates together lie too far apart.
     max_draws : int
-        Draws of the lots at most.
+        Draws of the lots of a wave at most.
     min_ratio_p_value : float
         Below this p-value the arms of the result are not those that were drawn.
     min_attrition_p_value : float
@@ -66,6 +68,7 @@ class ExperimentParameters(Parameters):
     effect_multiples: list[Multiple] = Field(min_length=1)
     power_points: Annotated[int, Field(ge=2)]
     max_smd: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+    min_joint_p_value: Annotated[float, Field(ge=0.0, lt=1.0)]
     max_draws: Count
     min_ratio_p_value: OpenShare
     min_attrition_p_value: OpenShare

@@ -104,9 +104,9 @@ def analyse_experiment(
         outcome=experiment.outcome,
         mailed=experiment.mailed,
         stratum=stratum,
-        covariate=table["outcome_if_not_mailed_usd"].to_numpy(dtype=np.float64),
+        covariate=table["outcome_if_not_mailed"].to_numpy(dtype=np.float64),
     )
-    cate = table["cate_usd"].to_numpy(dtype=np.float64)
+    cate = table["cate"].to_numpy(dtype=np.float64)
     effect = clustered_mean(values=scores, groups=groups)
     profit, source = _profit_scores(experiment, scores, stratum, policy)
     targeted = table["targeted"].to_numpy(dtype=np.float64)
@@ -188,7 +188,7 @@ def _by_stratum(
     parts = {"all": every} | {
         str(name): (table["stratum"] == name).to_numpy() for name in sorted(set(table["stratum"]))
     }
-    cate = table["cate_usd"].to_numpy(dtype=np.float64)
+    cate = table["cate"].to_numpy(dtype=np.float64)
     rows = []
     for name, inside in parts.items():
         found = _interval(scores[inside], groups[inside], level)

@@ -16,6 +16,7 @@ from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray
 from promo_uplift.experiments.balance import (
     BALANCE_COLUMNS,
     Comparable,
+    JointBalance,
     balance_rows,
     comparable,
     joint_balance,
@@ -33,9 +34,9 @@ ASSIGNMENT_COLUMNS: Final = (
     "effect_bin",
     "arm",
     "probability_mail",
-    "cate_usd",
+    "cate",
     "redemption_probability",
-    "outcome_if_not_mailed_usd",
+    "outcome_if_not_mailed",
     "targeted",
     "n_draws",
 )
@@ -50,7 +51,8 @@ class Assignment:
     ----------
     table : DataFrame
         ``ASSIGNMENT_COLUMNS``, after the household ``row`` where a user's table has rows; one row
-        per wave and household that takes part. ``probability_mail`` is exact in its stratum;
+        per wave and household that takes part. Predictions are in the outcome's unit.
+        ``probability_mail`` is exact in its stratum;
         ``targeted`` says whether the predicted profit is above 0, before any result.
     balance : DataFrame
         ``BALANCE_COLUMNS`` and ``JOINT_COLUMNS``: one row per wave and covariate.
@@ -83,7 +85,8 @@ def assign_households(
     """Draw the arms of every wave: exact counts in each stratum, redrawn until they are balanced.
 
     Each wave draws the households that take part (where not all do), then the arms, anew until no
-    covariate's standardised mean difference exceeds ``max_smd``. Redrawing by a rule about
+    covariate's standardised mean difference exceeds ``max_smd`` and the p-value of all together is
+    not below ``min_joint_p_value``. Redrawing by a rule about
     covariates alone keeps the comparison unbiased and its usual interval conservative; the number
     of draws is recorded.
 
@@ -126,7 +129,7 @@ def assign_households(
         chosen = _draw(stratum=stratum, counts=taking, rng=rng)
         rows = np.flatnonzero(chosen)
         covariates = comparable(_compared(population, rows))
-        arm, draws = _balanced(covariates, stratum[rows], mailed, parameters, rng)
+        arm, draws, joint = _balanced(covariates, stratum[rows], mailed, parameters, rng)
         tables.append(
             pd.DataFrame(
                 {
@@ -137,15 +140,14 @@ def assign_households(
                     "effect_bin": population.effect_bin[rows],
                     "arm": np.where(arm, MAIL, CONTROL),
                     "probability_mail": (mailed / taking)[stratum[rows]],
-                    "cate_usd": population.cate[rows],
+                    "cate": population.cate[rows],
                     "redemption_probability": population.redemption[rows],
-                    "outcome_if_not_mailed_usd": population.outcome_if_not_mailed[rows],
+                    "outcome_if_not_mailed": population.outcome_if_not_mailed[rows],
                     "targeted": (profit[rows] > 0.0).astype(np.int64),
                     "n_draws": draws,
                 }
             )
         )
-        joint = joint_balance(covariates=covariates, mailed=arm, stratum=stratum[rows])
         figures = (joint.statistic, joint.degrees, joint.p_value, draws)
         balances.append(
             balance_rows(covariates=covariates, mailed=arm, wave=wave).assign(
@@ -200,8 +202,8 @@ def _draw(*, stratum: IntArray, counts: IntArray, rng: np.random.Generator) -> B
 
 def _compared(population: Population, rows: IntArray) -> pd.DataFrame:
     return population.covariates.iloc[rows].assign(
-        cate_usd=population.cate[rows],
-        outcome_if_not_mailed_usd=population.outcome_if_not_mailed[rows],
+        cate=population.cate[rows],
+        outcome_if_not_mailed=population.outcome_if_not_mailed[rows],
         redemption_probability=population.redemption[rows],
     )
 
@@ -212,22 +214,30 @@ def _balanced(
     mailed: IntArray,
     parameters: ExperimentParameters,
     rng: np.random.Generator,
-) -> tuple[BoolArray, int]:
-    closest, left = float("inf"), ""
+) -> tuple[BoolArray, int, JointBalance]:
+    closest, left, apart = float("inf"), "", 0
     for draw in range(1, parameters.max_draws + 1):
         arm = _draw(stratum=stratum, counts=mailed, rng=rng)
         size = np.nan_to_num(np.abs(covariates.differences(arm)))
         if size.max(initial=0.0) <= parameters.max_smd:
-            return arm, draw
-        if size.max() < closest:
+            joint = joint_balance(covariates=covariates, mailed=arm, stratum=stratum)
+            if not joint.p_value < parameters.min_joint_p_value:
+                return arm, draw, joint
+            apart += 1
+        elif size.max() < closest:
             closest = float(size.max())
             over = [
                 n for n, s in zip(covariates.names, size, strict=True) if s > parameters.max_smd
             ]
             left = ", ".join(f"`{name}`" for name in over)
+    together = (
+        f"in {apart} of {parameters.max_draws} draws only all covariates together did, by a "
+        f"p-value below {parameters.min_joint_p_value} (`experiment.min_joint_p_value`)"
+        if apart
+        else f"in the best of {parameters.max_draws} draws {left} did, by {closest:.3f} at most"
+    )
     raise ExperimentError(
-        f"No standardised mean difference may exceed {parameters.max_smd} "
-        f"(`experiment.max_smd`); in the best of {parameters.max_draws} draws of "
-        f"{len(stratum)} households {left} did, by {closest:.3f} at most. Raise "
-        "`experiment.max_smd` or `experiment.max_draws`, or take more households."
+        f"No standardised mean difference may exceed {parameters.max_smd} (`experiment.max_smd`); "
+        f"of {len(stratum)} households {together}. Raise `experiment.max_smd` or "
+        "`experiment.max_draws`, or take more households."
     )

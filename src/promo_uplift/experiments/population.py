@@ -22,6 +22,8 @@ from promo_uplift.contracts.results import (
 Labels = NDArray[np.object_]
 #: Segments at most; more values are a quantity.
 MOST_SEGMENTS: Final = 20
+#: Why a row of the trials does not stand for its household.
+EARLIER: Final = "an earlier trial of a household that is in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def population(
         squared_residual=residual**2,
         effect_bin=bins,
         stratum=_strata(bins, covariates, segment),
-        left_out={"an earlier trial of a household that is in": len(cate) - len(latest)},
+        left_out={} if len(latest) == len(cate) else {EARLIER: len(cate) - len(latest)},
         latest_by=latest_by,
     )
 

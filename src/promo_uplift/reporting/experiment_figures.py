@@ -32,7 +32,7 @@ CURVES = (
     (BLACK, (0, (3, 1, 1, 1))),
 )
 QUESTIONS = {
-    "mailing": "Does the {treatment} pay?",
+    "mailing": "Does the {treatment} {verb}?",
     "targeting": "Do effects differ as predicted?",
 }
 
@@ -52,11 +52,12 @@ def power_figure(
         Words of labels.
     """
     names = list(dict.fromkeys(power["question"]))
+    verb = "work" if plan.value is None else "pay"
     figure, axes = _figure(columns=max(len(names), 1), height=4.6)
     for axis, name in zip(axes, names, strict=False):
         _curves(axis, power[power["question"] == name], wording)
         _marks(axis, plan, wording)
-        _heading(axis, QUESTIONS[name].format(treatment=wording.treatment))
+        _heading(axis, QUESTIONS[name].format(treatment=wording.treatment, verb=verb))
     if names:
         axes[0].set_ylabel("Chance of finding the effect (power)", fontsize=10.5)
         axes[-1].legend(
