@@ -161,7 +161,8 @@ def _share(found: Distribution) -> Distribution:
     return _within(found, low=0.0, high=1.0)
 
 
-def _kind(value: object) -> str:
+def kind_of_amount(value: object) -> str:
+    """Tell a distribution from a number, so that an error speaks of the one that was meant."""
     return "distribution" if isinstance(value, Mapping | Distribution) else "number"
 
 
@@ -169,13 +170,13 @@ def _kind(value: object) -> str:
 UsdAmount = Annotated[
     Annotated[float, Field(ge=0.0, allow_inf_nan=False), Tag("number")]
     | Annotated[Distribution, AfterValidator(_usd), Tag("distribution")],
-    Discriminator(_kind),
+    Discriminator(kind_of_amount),
 ]
 #: A share between 0 and 1, known or not.
 ShareAmount = Annotated[
     Annotated[float, Field(ge=0.0, le=1.0), Tag("number")]
     | Annotated[Distribution, AfterValidator(_share), Tag("distribution")],
-    Discriminator(_kind),
+    Discriminator(kind_of_amount),
 ]
 
 
