@@ -162,7 +162,7 @@ def allocate_arms(
     Sverdrup, Wu, Athey & Wager (2023), arXiv:2306.11979.
     """
     price = _prices(costs=costs, effects=effects)
-    margin = policy.margin_per_unit if policy.are_stated else 1.0
+    margin = policy.expected.margin_per_unit if policy.are_stated else 1.0
     spent = np.where(np.isfinite(price), price, 0.0) if policy.are_stated else 0.0
     offer = ArmOffer(margin * effects.cate - spent, margin * effects.scores - spent, price)
     n_rows = len(price)

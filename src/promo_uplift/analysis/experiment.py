@@ -285,10 +285,9 @@ def recalibrated_table(
     found = findings.recalibration.predict(
         cate=households["cate"].to_numpy(dtype=np.float64), level=findings.level
     )
-    cost = (
-        policy.contact_cost_usd + policy.redemption_cost_usd * households["redemption_probability"]
-    )
-    profit = policy.margin_per_unit * found["recalibrated_cate_usd"] - cost
+    money = policy.expected
+    cost = money.contact_cost_usd + money.redemption_cost_usd * households["redemption_probability"]
+    profit = money.margin_per_unit * found["recalibrated_cate_usd"] - cost
     return pd.concat(
         [households[[HOUSEHOLD_ID, "stratum"]], households["cate"].rename("cate_usd"), found],
         axis="columns",

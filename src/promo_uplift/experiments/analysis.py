@@ -160,8 +160,9 @@ def _profit_scores(
     if redeemed is not None and not np.isnan(redeemed).any():
         source = "counted"
         rate = redemption_scores(mailed=experiment.mailed, redeemed=redeemed, stratum=stratum)
-    cost = policy.contact_cost_usd + policy.redemption_cost_usd * rate
-    return profit_usd(outcome_usd=scores, cost_usd=cost, parameters=policy), source
+    money = policy.expected
+    cost = money.contact_cost_usd + money.redemption_cost_usd * rate
+    return profit_usd(outcome_usd=scores, cost_usd=cost, money=money), source
 
 
 def _gradient(table: pd.DataFrame, scores: FloatArray, groups: IntArray, level: float) -> Interval:

@@ -111,7 +111,8 @@ def cost_of_running(  # noqa: PLR0913 - one figure, named in full by its caller
     contacts = households * (1.0 - control_share)
     redemptions = contacts * redemption_rate
     overhead = parameters.unit_cost_usd * households + parameters.fixed_cost_usd
-    spent = policy.contact_cost_usd * contacts + policy.redemption_cost_usd * redemptions
+    money = policy.expected
+    spent = money.contact_cost_usd * contacts + money.redemption_cost_usd * redemptions
     mailed = clustered_mean(values=profit_usd, groups=groups).interval(level=level)
     against = clustered_mean(
         values=(1.0 - control_share) * profit_usd - current_profit_usd, groups=groups

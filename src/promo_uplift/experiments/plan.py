@@ -225,7 +225,7 @@ def _aim(
     policy, share = evidence.policy, parameters.control_share
     rate = float(evidence.nuisances.redemption_held_out().mean())
     if share == "optimal":
-        contact = policy.contact_cost_usd + policy.redemption_cost_usd * rate
+        contact = policy.expected.contact_cost_usd + policy.expected.redemption_cost_usd * rate
         share = optimal_control_share(
             noise=noise,
             control_cost_usd=parameters.unit_cost_usd,
@@ -276,7 +276,7 @@ def _money(
     )
     value = value_of_running(
         profit=clustered_mean(values=profit, groups=data.groups),
-        unit_variance=policy.margin_per_unit**2 * variance,
+        unit_variance=policy.expected.margin_per_unit**2 * variance,
         control_share=control_share,
         planned=size.households,
         eligible=population.size,

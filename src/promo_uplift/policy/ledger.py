@@ -230,8 +230,10 @@ class _Account:
         return {(self.name, entry): one for entry, one in found.items()}
 
     def _money_entries(self) -> dict[str, Estimate]:
-        contact = self.money.contact_cost_usd * self._n
-        redemption = self.money.redemption_cost_usd * sum(c.n_redeemers for c in self.campaigns)
+        contact = self.money.expected.contact_cost_usd * self._n
+        redemption = self.money.expected.redemption_cost_usd * sum(
+            c.n_redeemers for c in self.campaigns
+        )
         cost, margin = contact + redemption, self._margin_weights()
         found = {
             "incremental_margin": self._sum("incremental_margin", margin),
@@ -252,14 +254,14 @@ class _Account:
 
     def _margin_weights(self) -> dict[str, float]:
         """Incremental margin per USD of each outcome."""
-        rate = self.money.margin_rate
+        rate = self.money.expected.margin_rate
         weights = dict.fromkeys(self._revenue(), rate)
         if self.parameters.margin_basis == "shelf":
             weights |= dict.fromkeys(RETAILER_FUNDED, rate - 1.0)
         return weights
 
     def _break_even(self, cost: float) -> Estimate:
-        rate, entry = self.money.margin_rate, "break_even_effect"
+        rate, entry = self.money.expected.margin_rate, "break_even_effect"
         if rate == 0.0:
             return self._none(entry, "the margin rate is 0: no effect on spend pays for a cost")
         weights = self._margin_weights()

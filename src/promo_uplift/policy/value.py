@@ -15,6 +15,7 @@ from promo_uplift.metrics.fold_dependence import group_factor, widened
 from promo_uplift.metrics.folds import FoldRows, fold_rows
 from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
+from promo_uplift.policy.book import Book, Replicates
 from promo_uplift.policy.choice import Choice, profit_curves
 from promo_uplift.policy.money import PolicyScores
 
@@ -82,13 +83,17 @@ class PolicyValue:
 class PolicyEvaluation:
     """Value of the targeting policy beside its baselines.
 
+    Where money is a distribution, each replicate draws it anew: what is decided is decided at
+    expected money, which is all that the decider knows, and valued under the replicate's money.
+
     Attributes
     ----------
     champion : str
         Simplest learner whose held-out selection loss is within reach of the lowest.
     roi_optimal_share : Interval
         Share that maximises the champion's held-out profit; 0 = contact nobody. The interval
-        repeats learner choice, ranking and share choice in each replicate.
+        repeats learner choice, ranking and share choice in each replicate, the share under the
+        replicate's money, on which the optimum depends.
     roi_at_share : Interval
         Profit over cost at that share; NaN at share 0.
     max_ratio_share : float
@@ -100,6 +105,9 @@ class PolicyEvaluation:
         Honest value: learner and share are chosen without the fold on which they are valued.
     optimistic_profit_usd : Interval
         Best profit over all learners and shares, read off the folds that chose it.
+    break_even_usd : Interval
+        Effect on the outcome at which a contact pays for itself, at the households' mean
+        redemption; infinite without bounds where the margin may be 0.
     winners_curse_usd : Interval
         Optimistic minus honest profit (paired): what reading off the maximum would promise.
     learner_by_fold : tuple of str
@@ -122,29 +130,12 @@ class PolicyEvaluation:
     chosen: PolicyValue
     optimistic_profit_usd: Interval
     winners_curse_usd: Interval
+    break_even_usd: Interval
     learner_by_fold: tuple[str, ...]
     share_by_fold: tuple[float, ...]
     baselines: dict[str, PolicyValue]
     level: float
     replicates: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Replicates:
-    """A policy's value in each replicate, ``(R,)`` each, per household of the population."""
-
-    share: FloatArray
-    profit: FloatArray
-    outcome: FloatArray
-    cost: FloatArray
-
-    def plus(self, other: _Replicates, part: FloatArray) -> _Replicates:
-        return _Replicates(
-            self.share + part * other.share,
-            self.profit + part * other.profit,
-            self.outcome + part * other.outcome,
-            self.cost + part * other.cost,
-        )
 
 
 def evaluate_policy(
@@ -163,9 +154,10 @@ def evaluate_policy(
     and the share with the highest profit are chosen on the rows outside ``k``, with column ``k``
     of every cross-fitted quantity, and valued on the rows of ``k``. A share means the top of each
     fold's own ranking.
-    Households are drawn with replacement. Each replicate values the rules that were chosen: the
-    interval is of their profit. For the share that is best overall, and for the profit that is read
-    off the data that chose it, each replicate chooses again.
+    Households are drawn with replacement, and with them money that is a distribution. Each
+    replicate values the rules that were chosen: the interval is of their profit. For the share that
+    is best overall, and for the profit that is read off the data that chose it, each replicate
+    chooses again.
 
     Parameters
     ----------
@@ -176,7 +168,7 @@ def evaluate_policy(
     fold, groups : int64 (n,)
         Fold and household of each row.
     parameters : PolicyParameters
-        Number of grid points of the share.
+        Number of grid points of the share, and the money.
     intervals : MetricParameters
         Confidence level and household-bootstrap replicates.
     rng : Generator
@@ -207,11 +199,13 @@ def evaluate_policy(
     """
     _validate(scores, candidates, fold)
     level, replicates = intervals.level, intervals.bootstrap_replicates
+    money = parameters.draws(replicates=replicates, rng=rng)
     draws = household_draws(groups=groups, replicates=replicates, rng=rng)
     folds = fold_rows(fold=fold, draws=draws)
+    book = Book(scores, parameters.expected, money)
     shares = np.linspace(0.0, 1.0, parameters.grid_points)
     names = tuple(candidates.losses)
-    empty = _Replicates(*(np.zeros(1 + replicates) for _ in range(4)))
+    empty = Replicates(*(np.zeros(1 + replicates) for _ in range(4)))
     totals = dict.fromkeys(("chosen", *BASELINES), empty)
     learners, chosen_shares = [], []
     for part in folds:
@@ -222,15 +216,15 @@ def evaluate_policy(
             rule=candidates.rule,
         )
         learner = names[int(choice[0])]
-        picked = _pick(scores, candidates.cate[learner], part, outside, shares)
-        everyone = _everyone(scores, part)
-        response = _pick(scores, candidates.response, part, outside, shares)
+        picked = _pick(book, candidates.cate[learner], part, outside, shares)
+        everyone = book.everyone(part)
+        response = _pick(book, candidates.response, part, outside, shares)
         values = {
             "chosen": picked,
             "none": empty,
             "all": everyone,
-            "current": _current(scores, part),
-            "random": _Replicates(
+            "current": book.current(part),
+            "random": Replicates(
                 picked.share,
                 picked.share * everyone.profit,
                 picked.share * everyone.outcome,
@@ -242,7 +236,7 @@ def evaluate_policy(
         learners.append(learner)
         chosen_shares.append(float(picked.share[0]))
     summary = _summaries(totals, level)
-    best = _in_sample(scores, candidates, fold, folds, shares)
+    best = _in_sample(book, candidates, fold, folds, shares)
     return PolicyEvaluation(
         champion=names[int(best.learner[0])],
         roi_optimal_share=percentile_interval(values=best.share, level=level),
@@ -254,6 +248,7 @@ def evaluate_policy(
         winners_curse_usd=percentile_interval(
             values=best.optimistic - totals["chosen"].profit, level=level
         ),
+        break_even_usd=percentile_interval(values=book.break_even(folds), level=level),
         learner_by_fold=tuple(learners),
         share_by_fold=tuple(chosen_shares),
         baselines=summary,
@@ -287,12 +282,12 @@ def _validate(scores: PolicyScores, candidates: PolicyCandidates, fold: IntArray
 
 
 def _pick(
-    scores: PolicyScores,
+    book: Book,
     cate: FloatArray,
     part: FoldRows,
     outside: tuple[FoldRows, ...],
     shares: FloatArray,
-) -> _Replicates:
+) -> Replicates:
     """Choose the share outside the fold by this ranking; value it inside, in each replicate.
 
     The choice is that of the sample: a replicate that chose again would choose with more noise than
@@ -300,7 +295,7 @@ def _pick(
     """
     ranking = cate[:, part.fold]
     curve = profit_curves(
-        profit=scores.profit[:, part.fold],
+        profit=book.scores.profit[:, part.fold],
         ranking=ranking,
         folds=outside,
         shares=shares,
@@ -308,28 +303,10 @@ def _pick(
     )
     share = np.full(len(part.part), shares[int(np.argmax(curve[:, 0]))])
     ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
-    profit, outcome, cost = (
-        gain_at_own(ranked=ranked, scores=source[part.rows, part.fold], share=share)
-        for source in (scores.profit, scores.outcome, scores.cost)
-    )
-    return _Replicates(share, profit, outcome, cost)
-
-
-def _everyone(scores: PolicyScores, part: FoldRows) -> _Replicates:
-    return _Replicates(
-        np.ones(len(part.part)),
-        part.weights.means(scores.profit[part.rows, part.fold]),
-        part.weights.means(scores.outcome[part.rows, part.fold]),
-        part.weights.means(scores.cost[part.rows, part.fold]),
-    )
-
-
-def _current(scores: PolicyScores, part: FoldRows) -> _Replicates:
-    return _Replicates(
-        part.weights.means(scores.current_share[part.rows]),
-        part.weights.means(scores.current_profit[part.rows]),
-        part.weights.means(scores.current_outcome[part.rows]),
-        part.weights.means(scores.current_cost[part.rows]),
+    return book.held_out(
+        part,
+        gain=lambda scores: gain_at_own(ranked=ranked, scores=scores, share=share),
+        share=share,
     )
 
 
@@ -339,7 +316,7 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
     return ratio
 
 
-def _summaries(totals: dict[str, _Replicates], level: float) -> dict[str, PolicyValue]:
+def _summaries(totals: dict[str, Replicates], level: float) -> dict[str, PolicyValue]:
     chosen = totals["chosen"]
     share = float(chosen.share[0])
     contacted, left_out = _top_factor(share), _top_factor(1.0 - share)
@@ -369,7 +346,7 @@ def _top_factor(share: float) -> float:
 
 
 def _in_sample(
-    scores: PolicyScores,
+    book: Book,
     candidates: PolicyCandidates,
     fold: IntArray,
     folds: tuple[FoldRows, ...],
@@ -377,37 +354,36 @@ def _in_sample(
 ) -> Choice:
     """Read learner and share off the held-out folds themselves."""
     rows = np.arange(len(fold))
-    profit, cost = scores.profit[rows, fold], scores.cost[rows, fold]
     learner = one_standard_error_choice(
         losses={name: values[rows, fold] for name, values in candidates.losses.items()},
         folds=folds,
         rule=candidates.rule,
     )
     replicates = np.arange(len(learner))
-    optimistic = np.full(len(learner), -np.inf)
+    promised = np.full(len(learner), -np.inf)
+    optimistic = promised.copy()
     best = np.zeros((len(shares), len(learner)))
     spent = np.zeros_like(best)
     for number, name in enumerate(candidates.losses):
         ranking = candidates.cate[name][rows, fold]
-        curve = profit_curves(
-            profit=profit, ranking=ranking, folds=folds, shares=shares, replicates=replicates
-        )
-        optimistic = np.maximum(optimistic, curve.max(axis=0))
+        curves = book.curves(ranking=ranking, fold=fold, folds=folds, shares=shares)
+        at = np.argmax(curves.expected, axis=0)
+        is_better = curves.expected[at, replicates] > promised
+        promised = np.where(is_better, curves.expected[at, replicates], promised)
+        optimistic = np.where(is_better, curves.paid[at, replicates], optimistic)
         where = np.flatnonzero(learner == number)
         if len(where):
-            best[:, where] = curve[:, where]
-            spent[:, where] = profit_curves(
-                profit=cost, ranking=ranking, folds=folds, shares=shares, replicates=where
-            )
+            best[:, where] = curves.paid[:, where]
+            spent[:, where] = curves.cost(where)
     top = np.argmax(best, axis=0)
     ratio = _ratio(best[1:, 0], spent[1:, 0])
-    at = int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else None
+    highest = int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else None
     return Choice(
         learner=learner,
         share=shares[top],
         profit=best[top, replicates],
         cost=spent[top, replicates],
         optimistic=optimistic,
-        max_ratio_share=float("nan") if at is None else float(shares[1 + at]),
-        max_ratio=float("nan") if at is None else float(ratio[at]),
+        max_ratio_share=float("nan") if highest is None else float(shares[1 + highest]),
+        max_ratio=float("nan") if highest is None else float(ratio[highest]),
     )
