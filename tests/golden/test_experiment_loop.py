@@ -156,7 +156,7 @@ def test_recalibrated_effects_hold_the_households_true_effects(exaggerated):
 
 
 def test_the_targeted_policy_holds_its_true_profit_and_gain(exaggerated):
-    money = MONEY.margin_per_unit * exaggerated.effect - MONEY.contact_cost_usd - REDEEMS
+    money = MONEY.expected.margin_per_unit * exaggerated.effect - MONEY.contact_cost_usd - REDEEMS
     targeted = exaggerated.predicted > BREAK_EVEN_USD
     gain = (money * targeted).mean() - money.mean()
     found = exaggerated.found

@@ -200,10 +200,10 @@ def test_a_policys_value_is_the_doubly_robust_off_policy_value_of_the_same_conta
     logged = LoggedActions(
         action=treatment,
         probability=np.where(treatment == 1, held_out.propensity, 1.0 - held_out.propensity),
-        reward=MONEY.margin_per_unit * data.outcome - MONEY.contact_cost_usd * treatment,
+        reward=MONEY.expected.margin_per_unit * data.outcome - MONEY.contact_cost_usd * treatment,
         groups=data.groups,
     )
-    model = MONEY.margin_per_unit * np.column_stack([held_out.mu0, held_out.mu1])
+    model = MONEY.expected.margin_per_unit * np.column_stack([held_out.mu0, held_out.mu1])
     model[:, 1] -= MONEY.contact_cost_usd
 
     def profit(contacted):
