@@ -100,7 +100,8 @@ class ArmAllocation:
         names = ", ".join(unproven["policy"])
         if NOBODY in set(unproven["policy"]):
             mde = float(unproven.loc[unproven["policy"] == NOBODY, "mde"].iloc[0])
-            said = f"The allocation is not shown to gain anything; {mde:.4g} per row would have shown. "
+            visible = f"{mde:.4g} per row would have shown. "
+            said = "The allocation is not shown to gain anything; " + visible
             shown = ", ".join(others.loc[others["gain_ci_low"] > 0.0, "policy"])
             if shown:
                 return f"{said}In the budget, this is shown to gain something: {shown}."
