@@ -89,6 +89,7 @@ bench: $(INSTALLED) ## measure speed and error against the alternatives, side by
 	$(BIN)/python -m benchmarks.learners --forest --scaling
 	$(BIN)/python -m benchmarks.champion
 	$(BIN)/python -m benchmarks.policy_profit
+	$(BIN)/python -m benchmarks.allocation
 
 clean: ## remove the environment and every result
 	rm -rf .venv site mlartifacts mlflow.db

@@ -330,6 +330,22 @@ def test_the_arms_meet_in_one_cost_curve(arms):
     assert together.loc[("all arms - call", 1.0), "ci_low"] > 0.0
 
 
+def test_a_budget_is_allocated_to_the_rows_of_the_table(arms):
+    frame, result = arms
+    budget = 0.5 * len(frame)
+    found = result.allocate(budget=budget, costs={"letter": 1.0, "call": 3.0})
+    assert len(found.table) == len(frame)
+    assert set(found.table["arm"]) <= {"letter", "call", "none"}
+    assert found.counts["letter"] > 10 * found.counts["call"]
+    assert found.table["cost"].sum() == found.spend <= budget
+    value = found.value.set_index("policy")
+    assert value.loc["allocation", "gain_ci_low"] > 0.0
+    assert value.loc["call, same budget", "allocation_minus_this_ci_low"] > 0.0
+    withheld = tuple(arm for arm, one in result.arms.items() if one.verdict.name != "publish")
+    assert found.withheld == withheld
+    assert not found.table["recommend"][found.table["arm"].isin(withheld)].any()
+
+
 def test_one_result_has_its_ranking_under_every_definition(plain):
     rows = plain.rosetta
     assert set(rows["learner"]) == set(plain.leaderboard["learner"])

@@ -196,15 +196,24 @@ def test_a_verdict_that_withholds_an_arm_recommends_nobody_for_it(known):
     assert table["arm"].equals(known[-1].table["arm"])
     assert set(table["reason"][table["arm"] == "call"]) == {"verdict_withholds"}
     assert table["recommend"].equals(table["arm"] == "letter")
+    assert "Nobody is recommended for call: the checks do not allow it." in str(found)
+    assert "is shown to gain" in str(found)
+    none = str(allocated(known[0], verdicts=dict.fromkeys(COSTS, "refuse")))
+    assert "Nobody is recommended for letter, call" in none
+    assert "is shown to gain" not in none
 
 
 def test_where_nothing_works_it_says_so_and_what_would_have_shown():
     effects, *_ = world(seed=6, n=1_200, sharp=1.0, scale=0.0)
     found = allocated(effects)
     text = str(found)
-    assert "not shown to gain anything: spend nothing, or try it in an experiment" in text
     mde = found.value.set_index("policy").loc["none", "mde"]
-    assert f"{mde:.4g} per row would have shown" in text
+    said = f"The allocation is not shown to gain anything; {mde:.4g} per row would have shown. "
+    assert said + "Spend nothing, or try it in an experiment." in text
+    value = found.value.copy()
+    value.loc[value["policy"] == "letter, same budget", "gain_ci_low"] = 0.1
+    other = str(replace(found, value=value))
+    assert said + "In the budget, this is shown to gain something: letter, same budget." in other
     assert found.value["gain"].iloc[0] < mde
 
 

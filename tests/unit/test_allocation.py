@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.policy import ALLOCATION_REASONS, allocate
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "spend-a-budget-on-several-arms.md"
 REWARDS = np.array([[4.0, 6.0], [1.0, 9.0], [-1.0, 0.0], [2.0, 1.0]])
 COSTS = np.array([[1.0, 3.0], [1.0, 3.0], [1.0, 3.0], [np.inf, np.inf]])
 
@@ -86,6 +90,18 @@ def test_many_households_spend_the_budget_to_the_last_step_and_inputs_stay_as_th
     np.testing.assert_array_equal(costs, given[1])
     assert 0.0 <= found.budget - found.spend < 0.5
     assert found.gap < 1e-5 * found.reward
+
+
+def test_the_example_of_the_page_gives_what_its_comments_say():
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = [one for one in blocks if "import allocate" in one]
+    names = {}
+    exec(block, names)  # noqa: S102 - the page's own code
+    found = names["found"]
+    arms, figures = re.findall(r"^found.*#(.*)$", block, re.MULTILINE)
+    assert arms.split(":")[0].split(",") == [f" {arm}" for arm in found.arm]
+    shown = [float(figure) for figure in figures.split(",")]
+    assert shown == [found.spend, found.reward, found.upper_bound, found.shadow_price]
 
 
 GOOD = {"rewards": REWARDS, "costs": COSTS, "budget": 1.0}

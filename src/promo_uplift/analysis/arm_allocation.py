@@ -51,6 +51,8 @@ class ArmAllocation:
         noise of the predictions.
     gap : float
         Predicted reward by which the allocation may be below the best one, over all rows.
+    withheld : tuple of str
+        Arms for which nobody is recommended: their own verdict is not ``publish``.
     is_profit : bool
         Whether rewards are profits in USD; else they are the outcome itself.
     level : float
@@ -64,6 +66,7 @@ class ArmAllocation:
     counts: dict[str, int]
     shadow_prices: tuple[float, ...]
     gap: float
+    withheld: tuple[str, ...]
     is_profit: bool
     level: float
 
@@ -79,9 +82,14 @@ class ArmAllocation:
         for one in self.value.to_dict("records"):
             line = f"  {one['policy']}: {_interval(one, 'gain')}"
             if one["policy"] != ALLOCATION:
-                line += f"; the allocation gains {_interval(one, 'allocation_minus_this')} more"
+                line += f"; allocation less this {_interval(one, 'allocation_minus_this')}"
             lines.append(line + ("" if one["within_budget"] else "; over the budget"))
-        lines.append(self._conclusion())
+        if self.withheld:
+            lines.append(
+                f"Nobody is recommended for {', '.join(self.withheld)}: the checks do not allow it."
+            )
+        if len(self.withheld) < len(self.counts):
+            lines.append(self._conclusion())
         return "\n".join(lines)
 
     def _conclusion(self) -> str:
@@ -92,10 +100,12 @@ class ArmAllocation:
         names = ", ".join(unproven["policy"])
         if NOBODY in set(unproven["policy"]):
             mde = float(unproven.loc[unproven["policy"] == NOBODY, "mde"].iloc[0])
-            return (
-                "The allocation is not shown to gain anything: spend nothing, or try it in an "
-                f"experiment. A gain of {mde:.4g} per row would have shown. Not beaten: {names}."
-            )
+            visible = f"{mde:.4g} per row would have shown. "
+            said = "The allocation is not shown to gain anything; " + visible
+            shown = ", ".join(others.loc[others["gain_ci_low"] > 0.0, "policy"])
+            if shown:
+                return f"{said}In the budget, this is shown to gain something: {shown}."
+            return f"{said}Spend nothing, or try it in an experiment."
         return f"The allocation is shown to gain something, but not more than: {names}."
 
 
@@ -199,6 +209,7 @@ def allocate_arms(
         counts={name: int((arm == place).sum()) for place, name in enumerate(effects.names)},
         shadow_prices=tuple(prices),
         gap=gap,
+        withheld=tuple(name for name in effects.names if verdicts[name] != PUBLISH),
         is_profit=policy.are_stated,
         level=level,
     )
