@@ -14,7 +14,12 @@ from promo_uplift.policy.money import (
     expected_profit,
     policy_scores,
 )
+from promo_uplift.policy.rules import POLICIES, Policy, build_policies
 from promo_uplift.policy.scoring import ScoringModel
+from promo_uplift.policy.suite import PolicySuite, value_suite
+from promo_uplift.policy.suite_contacts import PolicyInputs
+from promo_uplift.policy.suite_table import suite_table, suite_text
+from promo_uplift.policy.suite_values import ObservedRows
 from promo_uplift.policy.support import Support, SupportRanges, support, support_ranges
 from promo_uplift.policy.tables import policy_curve, policy_table
 from promo_uplift.policy.targeting import (
@@ -31,18 +36,24 @@ from promo_uplift.policy.value import (
 )
 
 __all__ = [
+    "POLICIES",
     "REASONS",
     "GateDecision",
     "HouseholdPredictions",
+    "ObservedRows",
+    "Policy",
     "PolicyCandidates",
     "PolicyEvaluation",
+    "PolicyInputs",
     "PolicyScores",
+    "PolicySuite",
     "PolicyValue",
     "RegistryEntry",
     "ScoringModel",
     "Support",
     "SupportRanges",
     "break_even_cate",
+    "build_policies",
     "champion_gate",
     "chosen_policy_profit",
     "evaluate_policy",
@@ -53,7 +64,10 @@ __all__ = [
     "policy_table",
     "scored_policy_profit",
     "share_threshold",
+    "suite_table",
+    "suite_text",
     "support",
     "support_ranges",
     "targeting_list",
+    "value_suite",
 ]
