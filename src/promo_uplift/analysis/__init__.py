@@ -28,6 +28,7 @@ from promo_uplift.analysis.heterogeneity import (
     explain_effects,
     find_heterogeneity,
 )
+from promo_uplift.analysis.policies import compare_policies
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
@@ -49,6 +50,7 @@ __all__ = [
     "check_effects",
     "choose_champion",
     "compare_definitions",
+    "compare_policies",
     "cross_fit_arms",
     "cross_fit_learners",
     "deploy",

@@ -504,7 +504,10 @@ class ExplanationParameters(Parameters):
 
 
 class AnalysisParameters(Parameters):
-    """Everything that an analysis of trials is a function of, besides the trials and the seed."""
+    """Everything that an analysis of trials is a function of, besides the trials and the seed.
+
+    ``policies`` None compares none.
+    """
 
     nuisance: NuisanceParameters
     estimation: EstimationParameters
@@ -514,3 +517,4 @@ class AnalysisParameters(Parameters):
     checks: CheckParameters
     wording: WordingParameters
     explanation: ExplanationParameters = ExplanationParameters()
+    policies: PoliciesParameters | None = None
