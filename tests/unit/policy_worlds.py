@@ -25,7 +25,7 @@ MONEY = PolicyParameters(
     grid_points=21,
     support_quantile=0.0,
 )
-METRICS = MetricParameters(uplift_shares=[0.1], level=0.95, bootstrap_replicates=60)
+METRICS = MetricParameters(uplift_shares=[0.1], level=0.95, bootstrap_replicates=200)
 REDEEMS = 0.2
 #: Rows above this many visits gain 20, the others nothing: profit 7.8 or -2.2 a contact.
 THRESHOLD, EFFECT = 12.5, 20.0

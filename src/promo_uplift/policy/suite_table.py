@@ -42,10 +42,11 @@ def suite_table(*, suite: PolicySuite, parameters: PolicyParameters) -> pd.DataF
 
 def suite_text(*, suite: PolicySuite, width: int) -> str:
     """Every policy's rule in words: fitted on all rows, and where it is another for a fold."""
-    parts = [
+    head = (
         "Each policy in words, fitted on all rows; then, where they differ, the rules that were "
         "valued, one for each fold that is held out."
-    ]
+    )
+    parts = [fill(head, width)]
     for name in (*suite.rules, BEST_OF_ALL, WINNER_AS_READ):
         parts.append(f"{name}\n" + _indented(_rule(suite, name), width))
         by_fold = suite.rules_by_fold.get(name, ())
