@@ -416,6 +416,11 @@ class ArmsResult:
         return self._stacked("policy_value")
 
     @property
+    def policies(self) -> pd.DataFrame:
+        """Configured policies of all arms, each arm against the control."""
+        return self._stacked("policies")
+
+    @property
     def policy_curve(self) -> pd.DataFrame:
         """Policy curves of all arms."""
         return self._stacked("policy_curve")

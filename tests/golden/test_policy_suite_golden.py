@@ -267,7 +267,7 @@ def test_without_errors_those_policies_are_left_out_with_a_reason():
     table = suite_table(suite=suite, parameters=MONEY).set_index("policy")
     assert table.loc["lower_bound", "how"] == "not_valued"
     assert "standard error" in table.loc["lower_bound", "rule"]
-    assert "lower_bound\n  Not valued." in suite_text(suite=suite, width=90)
+    assert "lower_bound\n  Not valued." in suite_text(suite=suite, parameters=MONEY, width=90)
     diagonal_only = np.full_like(inputs.cate, np.nan)
     diagonal_only[np.arange(len(inputs.fold)), inputs.fold] = 4.0
     suite = suite_of(replace(inputs, cate_se=diagonal_only), scores, observed, made)
@@ -283,7 +283,7 @@ def test_the_table_has_a_row_per_policy_and_every_column_a_figure(known):
     undefined = table.isna().any(axis=1)
     assert list(table.index[undefined]) == ["none"]
     assert table.loc["policy_tree", "profit_usd_minus_all_sim_low"] > 0
-    text = suite_text(suite=suite, width=90)
+    text = suite_text(suite=suite, parameters=MONEY, width=90)
     assert "policy_tree\n  Contact if visits > 12.5" in text
     assert max(len(line) for line in text.splitlines()) <= 90
 

@@ -30,7 +30,7 @@ def suite_table(*, suite: PolicySuite, parameters: PolicyParameters) -> pd.DataF
         and the money assumed.
     """
     rows = [
-        {"policy": name, **_columns(value), "rule": _rule(suite, name)}
+        {"policy": name, **_columns(value), "rule": _in_words(_rule(suite, name), parameters)}
         for name, value in suite.valued.items()
     ]
     rows += [
@@ -40,8 +40,17 @@ def suite_table(*, suite: PolicySuite, parameters: PolicyParameters) -> pd.DataF
     return pd.DataFrame(rows).assign(**assumption_columns(parameters))
 
 
-def suite_text(*, suite: PolicySuite, width: int) -> str:
-    """Every policy's rule in words: fitted on all rows, and where it is another for a fold."""
+def suite_text(*, suite: PolicySuite, parameters: PolicyParameters, width: int) -> str:
+    """Every policy's rule in words: fitted on all rows, and where it is another for a fold.
+
+    Parameters
+    ----------
+    suite : PolicySuite
+    parameters : PolicyParameters
+        Without a stated cost the words speak of gain in place of profit.
+    width : int
+        Characters per line.
+    """
     head = (
         "Each policy in words, fitted on all rows; then, where they differ, the rules that were "
         "valued, one for each fold that is held out."
@@ -56,7 +65,11 @@ def suite_text(*, suite: PolicySuite, width: int) -> str:
                 for fold, rule in enumerate(by_fold)
             )
     parts += [f"{name}\n{_indented(reason, width)}" for name, reason in suite.not_valued.items()]
-    return "\n\n".join(parts) + "\n"
+    return _in_words("\n\n".join(parts), parameters) + "\n"
+
+
+def _in_words(text: str, parameters: PolicyParameters) -> str:
+    return text if parameters.are_stated else text.replace("profit", "gain")
 
 
 def _indented(text: str, width: int) -> str:

@@ -107,7 +107,7 @@ def compare_policies(
     table = analysis.in_outcome_unit(
         suite_table(suite=suite, parameters=policy), policy=policy, wording=wording
     )
-    return suite, table, suite_text(suite=suite, width=TEXT_WIDTH)
+    return suite, table, suite_text(suite=suite, parameters=policy, width=TEXT_WIDTH)
 
 
 def bound_champion(

@@ -102,9 +102,9 @@ class FittedPolicyTree:
         """Return the leaves that are contacted, in the covariates' units."""
         leaves = self._contacted(0, {})
         if not leaves:
-            return "Contact nobody: no leaf of the tree is profitable."
+            return "Contact nobody: no leaf of the tree pays."
         if leaves == [{}]:
-            return "Contact everyone: every leaf of the tree is profitable."
+            return "Contact everyone: every leaf of the tree pays."
         used = [self.medians.names[number] for number in {key for leaf in leaves for key in leaf}]
         text = "; or if ".join(self._words(leaf) for leaf in leaves)
         return f"Contact if {text}.{self.medians.describe(used)}"
