@@ -35,7 +35,7 @@ from promo_uplift.datasets.mlflow_run import log_run
 from promo_uplift.explanation import Explanation
 from promo_uplift.learners import left_out_learners, refuse_left_out
 from promo_uplift.metrics import metric_versions
-from promo_uplift.policy import ScoringModel
+from promo_uplift.policy import PolicySuite, ScoringModel, suite_table
 from promo_uplift.reporting.run_record import money_tag, run_record
 from promo_uplift.sources import frame_digest
 from promo_uplift.trials import TableArms, TableTrial, table_arms, table_trials
@@ -65,6 +65,7 @@ CONFIGURATION = (
     "checks",
     "wording",
     "explanation",
+    "policies",
 )
 
 
@@ -163,6 +164,30 @@ class TableResult:
     def policy_value(self) -> pd.DataFrame:
         """Value of the chosen policy beside its baselines."""
         return self._in_unit(self.analysis.policies.table)
+
+    @cached_property
+    def policy_suite(self) -> PolicySuite:
+        """Every configured policy, valued where it was not fitted; computed when asked."""
+        if self.parameters.policies is None:
+            raise ConfigurationError("`policies` must be given to be compared; it is None.")
+        return analysis.compare_policies(
+            data=self.trial.data,
+            nuisances=self.analysis.nuisances,
+            cross_fitted=self.analysis.cross_fitted,
+            selection=self.analysis.selection,
+            estimation=self.parameters.estimation,
+            policies=self.parameters.policies,
+            policy=self.parameters.policy,
+            metrics=self.parameters.metrics,
+            seed=self.seed,
+        )
+
+    @property
+    def policies(self) -> pd.DataFrame:
+        """One row per policy of :attr:`policy_suite`: value, intervals, rule in words."""
+        return self._in_unit(
+            suite_table(suite=self.policy_suite, parameters=self.parameters.policy)
+        )
 
     @property
     def policy_curve(self) -> pd.DataFrame:
@@ -453,6 +478,11 @@ class ArmsResult:
     def policy_value(self) -> pd.DataFrame:
         """Policy values of all arms."""
         return self._stacked("policy_value")
+
+    @property
+    def policies(self) -> pd.DataFrame:
+        """Configured policies of all arms, each arm against the control."""
+        return self._stacked("policies")
 
     @property
     def policy_curve(self) -> pd.DataFrame:

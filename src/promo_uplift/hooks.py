@@ -21,6 +21,7 @@ from promo_uplift.contracts.errors import ConfigurationError
 from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
+    PoliciesParameters,
     TuningParameters,
 )
 from promo_uplift.provenance import (
@@ -82,22 +83,25 @@ def top_level(names: Iterable[str]) -> set[str]:
     return {name.split(".")[0] for name in parameters if not name.startswith("_")}
 
 
-def refuse_unknown_names(*, estimation: Any, checks: Any) -> None:
-    """Refuse learners and check codes that no registry knows, where these parameters are typed.
+def refuse_unknown_names(*, estimation: Any, checks: Any, policies: Any = None) -> None:
+    """Refuse learners, checks, policies that no registry knows, where the parameters are typed.
 
     Raises
     ------
-    LearnerError, CheckError
+    LearnerError, CheckError, PolicyError
         Naming them.
     """
     # settings load this module: what follows is slow to import, and not every command needs it
     from promo_uplift.checks import validate_check_parameters  # noqa: PLC0415
+    from promo_uplift.policy import build_policies  # noqa: PLC0415
     from promo_uplift.tuning import check_configured_learners  # noqa: PLC0415
 
     if isinstance(estimation, EstimationParameters):
         check_configured_learners(estimation.learners)
     if isinstance(checks, CheckParameters):
         validate_check_parameters(checks)
+    if isinstance(policies, PoliciesParameters):
+        build_policies(policies)
 
 
 def warm_start_leaves(tuning: Any) -> dict[str, Any]:
@@ -153,13 +157,15 @@ class RunContextHooks:
 
     @hook_impl
     def after_catalog_created(self, parameters: dict[str, Any]) -> None:
-        """Refuse a misspelt parameter, learner or check before a run is opened."""
+        """Refuse a misspelt parameter, learner, check or policy before a run is opened."""
         read = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         refuse_unknown_parameters(given=top_level(parameters), known=top_level(read))
         self._given = {name: parameters[f"params:{name}"] for name in sorted(top_level(parameters))}
         self._warm_start = warm_start_leaves(parameters.get("params:tuning"))
         refuse_unknown_names(
-            estimation=parameters.get("params:estimation"), checks=parameters.get("params:checks")
+            estimation=parameters.get("params:estimation"),
+            checks=parameters.get("params:checks"),
+            policies=parameters.get("params:policies"),
         )
 
     @hook_impl(trylast=True)

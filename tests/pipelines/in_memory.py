@@ -15,6 +15,7 @@ from promo_uplift.contracts.parameters import (
     ExplanationParameters,
     MetricParameters,
     NuisanceParameters,
+    PoliciesParameters,
     PolicyParameters,
     ReportParameters,
     ScoringParameters,
@@ -113,6 +114,22 @@ def parameters(**changed):
             yardstick_quantile=0.95,
             yardstick_c=0.1,
             yardstick_max_rows=5_000,
+        ),
+        "policies": PoliciesParameters(
+            learner="shown",
+            error_replicates=2,
+            rules={
+                **{name: {} for name in ("none", "all", "current", "random", "response")},
+                "break_even": {},
+                "lower_bound": {"level": 0.8},
+                "policy_tree": {
+                    "max_depth": 1,
+                    "min_leaf_share": 0.1,
+                    "min_balancedness_tol": 0.45,
+                    "honest": True,
+                },
+                "segments": {"by": [], "quantiles": [0.5], "level": 0.9, "min_rows": 30},
+            },
         ),
         "checks": default_check_parameters(),
         "wording": WordingParameters(

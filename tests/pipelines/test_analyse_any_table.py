@@ -239,6 +239,17 @@ def test_a_stated_cost_gives_a_profit(priced):
     assert "expected_profit_usd" in priced.cate(priced_rows(priced))
 
 
+def test_the_configured_policies_are_compared(priced):
+    """Members earn 6 - 2 USD, half of the rows, and a tree of two leaves can say so."""
+    table = priced.policies.set_index("policy")
+    assert table.loc["policy_tree", "profit_usd_per_household"] == pytest.approx(2.0, abs=0.4)
+    assert table.loc["policy_tree", "profit_usd_minus_all_sim_low"] > 0
+    assert table.loc["best_of_all", "profit_usd_per_household"] == pytest.approx(2.0, abs=0.4)
+    assert "member=" in table.loc["policy_tree", "rule"]
+    assert "demo_income" in table.loc["fairness", "rule"]
+    assert set(table.index[table["how"] == "not_valued"]) >= {"segments", "fairness"}
+
+
 def priced_rows(result):
     return result.trial.encoder.decode(result.trial.data.covariates.head(20))
 
@@ -252,12 +263,14 @@ def test_without_a_cost_nothing_speaks_of_money(plain, frame):
         plain.effects,
         plain.policy_value,
         plain.policy_curve,
+        plain.policies,
         plain.scores,
         plain.cate(frame.head()),
     )
     names = {name for table in tables for name in table.columns}
     assert {name for name in names if any(word in name.lower() for word in MONEY)} == set()
     assert "gain_per_household" in plain.policy_curve
+    assert not plain.policies["rule"].str.contains("profit").any()
     assert "USD" not in str(plain)
     assert "profit" not in str(plain)
 

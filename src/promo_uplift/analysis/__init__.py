@@ -46,6 +46,7 @@ from promo_uplift.analysis.hidden_confounding import (
     bound_hidden_confounding,
     evaluated_contacts,
 )
+from promo_uplift.analysis.policies import compare_policies
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.scoring import (
@@ -87,6 +88,7 @@ __all__ = [
     "check_effects",
     "choose_champion",
     "compare_definitions",
+    "compare_policies",
     "conclude_experiment",
     "cross_fit_arms",
     "cross_fit_learners",

@@ -400,6 +400,23 @@ class SensitivityParameters(Parameters):
         return self
 
 
+Setting = Scalar | list[Scalar] | None
+
+
+class PoliciesParameters(Parameters):
+    """Policies that are valued side by side, by name, each with its settings (docs/policies.md).
+
+    ``rules`` holds the baselines always. ``learner`` is whose effects the policies use: the
+    champion's, or those of the learner shown, which differ between households.
+    ``error_replicates`` half-sample refits give the standard error of each effect; 0: there is
+    none, and policies that need one are not valued, and say so.
+    """
+
+    learner: Literal["champion", "shown"]
+    error_replicates: Annotated[int, Field(ge=0)]
+    rules: dict[str, dict[str, Setting]] = Field(min_length=1)
+
+
 class CheckParameters(Parameters):
     """Thresholds of the checks and what a failure allows at best."""
 
@@ -628,7 +645,10 @@ class ExplanationParameters(Parameters):
 
 
 class AnalysisParameters(Parameters):
-    """Everything that an analysis of trials is a function of, besides the trials and the seed."""
+    """Everything that an analysis of trials is a function of, besides the trials and the seed.
+
+    ``policies`` None compares none.
+    """
 
     nuisance: NuisanceParameters
     estimation: EstimationParameters
@@ -638,3 +658,4 @@ class AnalysisParameters(Parameters):
     checks: CheckParameters
     wording: WordingParameters
     explanation: ExplanationParameters = ExplanationParameters()
+    policies: PoliciesParameters | None = None

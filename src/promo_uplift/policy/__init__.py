@@ -43,6 +43,7 @@ from promo_uplift.policy.registered import (
     choose_version,
     standing_sentence,
 )
+from promo_uplift.policy.rules import POLICIES, Policy, build_policies
 from promo_uplift.policy.scoring import ScoringModel, refuse_columns
 from promo_uplift.policy.sensitivity import (
     Contacts,
@@ -51,6 +52,10 @@ from promo_uplift.policy.sensitivity import (
     bound_policy,
     profit_outcomes,
 )
+from promo_uplift.policy.suite import PolicySuite, value_suite
+from promo_uplift.policy.suite_contacts import PolicyInputs
+from promo_uplift.policy.suite_table import suite_table, suite_text
+from promo_uplift.policy.suite_values import ObservedRows
 from promo_uplift.policy.support import Support, SupportRanges, support, support_ranges
 from promo_uplift.policy.tables import policy_curve, policy_table
 from promo_uplift.policy.targeting import (
@@ -76,6 +81,7 @@ __all__ = [
     "ALLOCATION_REASONS",
     "CHALLENGER",
     "CHAMPION",
+    "POLICIES",
     "REASONS",
     "Allocation",
     "Contacts",
@@ -85,11 +91,15 @@ __all__ = [
     "HouseholdPredictions",
     "ImportanceWeights",
     "LoggedActions",
+    "ObservedRows",
     "OffPolicyValues",
+    "Policy",
     "PolicyCandidates",
     "PolicyEvaluation",
+    "PolicyInputs",
     "PolicyScores",
     "PolicySensitivity",
+    "PolicySuite",
     "PolicyValue",
     "ProfitOutcomes",
     "RegisteredVersion",
@@ -102,6 +112,7 @@ __all__ = [
     "best_free_arm",
     "bound_policy",
     "break_even_cate",
+    "build_policies",
     "champion_gate",
     "choose_version",
     "chosen_policy_profit",
@@ -125,8 +136,11 @@ __all__ = [
     "share_threshold",
     "standing_policy_profit",
     "standing_sentence",
+    "suite_table",
+    "suite_text",
     "support",
     "support_ranges",
     "targeting_bound",
     "targeting_list",
+    "value_suite",
 ]

@@ -33,7 +33,7 @@ from promo_uplift.metrics import (
     uplift_curves,
 )
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
-from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.policy import PolicyEvaluation, PolicySuite
 from promo_uplift.reporting.figures import (
     calibration_figure,
     effects_figure,
@@ -48,6 +48,7 @@ from promo_uplift.reporting.heterogeneity_figures import (
     rules_figure,
     toc_figure,
 )
+from promo_uplift.reporting.policy_rule_figures import policy_comparison_figure
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
 from promo_uplift.reporting.sensitivity_figures import policy_sensitivity_figure
 from promo_uplift.reporting.tuning_figures import (
@@ -201,6 +202,13 @@ def draw_toc(
     )
     figure = toc_figure(toc=toc, learner=selection.shown, level=metrics.level, wording=wording)
     return in_outcome_unit(toc, policy=policy, wording=wording), figure
+
+
+def draw_policy_comparison(
+    suite: PolicySuite, policy: PolicyParameters, wording: WordingParameters
+) -> Figure:
+    """Draw every policy's value beside the baselines."""
+    return policy_comparison_figure(suite=suite, parameters=policy, wording=wording)
 
 
 def draw_affected(

@@ -45,6 +45,12 @@ def create_pipeline() -> Pipeline:
                 name="draw_policy_sensitivity",
             ),
             Node(
+                nodes.draw_policy_comparison,
+                inputs=["policy_suite", "params:policy", "params:wording"],
+                outputs="policy_comparison_figure",
+                name="draw_policy_comparison",
+            ),
+            Node(
                 nodes.draw_overlap,
                 inputs=[
                     "trial_data",

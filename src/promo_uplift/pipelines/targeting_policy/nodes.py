@@ -15,6 +15,7 @@ from promo_uplift.contracts.parameters import (
     ExplanationParameters,
     MetricParameters,
     NuisanceParameters,
+    PoliciesParameters,
     PolicyParameters,
     SensitivityParameters,
     SourceParameters,
@@ -36,12 +37,15 @@ from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
     Contacts,
     PolicyEvaluation,
+    PolicySuite,
     RegistryEntry,
     ScoringModel,
     champion_gate,
     chosen_policy_profit,
     policy_scores,
     standing_policy_profit,
+    suite_table,
+    suite_text,
 )
 from promo_uplift.tuning import DeployedLearner, is_combination, tuned_parameters
 
@@ -116,6 +120,36 @@ def bound_hidden_confounding(
     )
     table = analysis.in_outcome_unit(found.table(), policy=policy, wording=wording)
     return found, table, found.yardsticks, found.text
+
+
+def compare_policies(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
+    estimation: EstimationParameters,
+    policies: PoliciesParameters,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[PolicySuite, pd.DataFrame, str]:
+    """Value every configured policy where it was not fitted, and say each rule in words."""
+    suite = analysis.compare_policies(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        selection=selection,
+        estimation=estimation,
+        policies=policies,
+        policy=policy,
+        metrics=metrics,
+        seed=seed,
+    )
+    table = analysis.in_outcome_unit(
+        suite_table(suite=suite, parameters=policy), policy=policy, wording=wording
+    )
+    return suite, table, suite_text(suite=suite, parameters=policy, width=TEXT_WIDTH)
 
 
 def bound_champion(

@@ -55,6 +55,23 @@ def create_pipeline() -> Pipeline:
                 name="bound_hidden_confounding",
             ),
             Node(
+                nodes.compare_policies,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "selection",
+                    "params:estimation",
+                    "params:policies",
+                    "params:policy",
+                    "params:metrics",
+                    "params:wording",
+                    "params:seed",
+                ],
+                outputs=["policy_suite", "policy_comparison", "policy_rules"],
+                name="compare_policies",
+            ),
+            Node(
                 nodes.bound_champion,
                 inputs=[
                     "trial_data",
