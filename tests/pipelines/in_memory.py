@@ -19,6 +19,7 @@ from promo_uplift.contracts.parameters import (
     TuningParameters,
     WordingParameters,
 )
+from promo_uplift.contracts.what_if import WhatIfParameters
 
 COVARIATES = ["pre_spend_usd", "pre_visits", "demo_age"]
 #: Households with more than 10 visits respond by this much, the others by nothing.
@@ -96,6 +97,13 @@ def parameters(**changed):
             values_are_assumptions=False,
             grid_points=41,
             support_quantile=0.0,
+        ),
+        "what_if": WhatIfParameters.model_validate(
+            {
+                "contact_costs_usd": [1.0, 2.0],
+                "margin_rates": [0.25, 0.5],
+                "scenarios": {"contact_cost_doubled": {"contact_cost_usd": {"times": 2.0}}},
+            }
         ),
         "checks": default_check_parameters(),
         "wording": WordingParameters(

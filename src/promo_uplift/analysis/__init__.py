@@ -32,6 +32,7 @@ from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.analysis.value import tuning_table
+from promo_uplift.analysis.what_if import OtherMoney, value_other_money
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "ArmCurves",
     "ArmEffects",
     "Heterogeneity",
+    "OtherMoney",
     "PolicyValues",
     "analyse_trials",
     "arm_cost_curves",
@@ -68,5 +70,6 @@ __all__ = [
     "scores_table",
     "scoring_model",
     "tuning_table",
+    "value_other_money",
     "value_policies",
 ]

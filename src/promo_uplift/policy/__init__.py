@@ -29,10 +29,18 @@ from promo_uplift.policy.value import (
     PolicyValue,
     evaluate_policy,
 )
+from promo_uplift.policy.what_if import (
+    HonestCurves,
+    breakeven_grid,
+    honest_curves,
+    honest_value,
+    what_if_table,
+)
 
 __all__ = [
     "REASONS",
     "GateDecision",
+    "HonestCurves",
     "HouseholdPredictions",
     "PolicyCandidates",
     "PolicyEvaluation",
@@ -43,10 +51,13 @@ __all__ = [
     "Support",
     "SupportRanges",
     "break_even_cate",
+    "breakeven_grid",
     "champion_gate",
     "chosen_policy_profit",
     "evaluate_policy",
     "expected_profit",
+    "honest_curves",
+    "honest_value",
     "households_per_arm",
     "policy_curve",
     "policy_scores",
@@ -56,4 +67,5 @@ __all__ = [
     "support",
     "support_ranges",
     "targeting_list",
+    "what_if_table",
 ]

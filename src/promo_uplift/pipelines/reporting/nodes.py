@@ -43,6 +43,7 @@ from promo_uplift.reporting.heterogeneity_figures import (
     rules_figure,
     toc_figure,
 )
+from promo_uplift.reporting.policy_figures import breakeven_figure
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
 from promo_uplift.reporting.tuning_figures import (
     tuning_history_figure,
@@ -90,6 +91,16 @@ def draw_profit_curve(
 ) -> Figure:
     """Draw profit over the share mailed."""
     return profit_figure(curve=curve, evaluation=evaluation, parameters=policy, wording=wording)
+
+
+def draw_breakeven_grid(
+    grid: pd.DataFrame,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+) -> Figure:
+    """Draw profit over contact cost and margin."""
+    return breakeven_figure(grid=grid, parameters=policy, level=metrics.level, wording=wording)
 
 
 def draw_overlap(
