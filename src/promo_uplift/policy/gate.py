@@ -60,6 +60,7 @@ def champion_gate(
     champion_profit_usd: FloatArray | None,
     groups: IntArray,
     level: float,
+    is_money_stated: bool,
 ) -> GateDecision:
     """Decide on the alias ``champion`` by the paired policy value, USD per household.
 
@@ -77,6 +78,8 @@ def champion_gate(
         Household of each row, the cluster of the interval.
     level : float
         Of the interval.
+    is_money_stated : bool
+        Without a stated cost the values are the outcome itself, and the reason speaks of no profit.
 
     Returns
     -------
@@ -99,9 +102,10 @@ def champion_gate(
     difference = _paired(challenger_profit_usd - champion_profit_usd, groups, level)
     promote = difference.ci_low > 0
     word = "above" if promote else "not above"
+    what, unit = ("profit", " USD") if is_money_stated else ("gain in the outcome", "")
     return GateDecision(
         promote,
-        f"Its profit is {word} the standing champion's: {difference.estimate:+.3f} USD per "
+        f"Its {what} is {word} the standing champion's: {difference.estimate:+.3f}{unit} per "
         f"household ({difference.ci_low:+.3f} to {difference.ci_high:+.3f}).",
         difference,
     )

@@ -325,6 +325,7 @@ def enter_registry(
         ),
         groups=data.groups,
         level=metrics.level,
+        is_money_stated=policy.are_stated,
     )
     example = data.covariates.head(EXAMPLE_ROWS)
     return RegistryEntry(
