@@ -1,4 +1,4 @@
-"""Money that is not known, in every interval: against closed forms, and nothing where it is known."""
+"""Money that is not known, in every interval: against closed forms; known money adds nothing."""
 
 from __future__ import annotations
 

@@ -82,7 +82,8 @@ def breakeven_figure(
     _note(
         figure,
         f"Profit on {wording.subjects} that did not choose the share, and what is proven best "
-        f"({level:.0%} household bootstrap, each cell alone): target the best share, all, or none. "
+        f"({level:.0%} household bootstrap, each cell alone): target the best share; all or none "
+        "where doing it to all earns or loses and choosing is not shown to be better. "
         f"Redeeming {wording.subject}: {paid:.2f} USD to the retailer. Money: {source}.",
     )
     return figure
@@ -102,7 +103,7 @@ def _write_cells(
         axis.text(
             column + 0.5,
             row + 0.5,
-            f"{value:+.2f}\n{CELLS[str(wins[row, column])]}",
+            f"{round(value, 2) + 0.0:+.2f}\n{CELLS[str(wins[row, column])]}",
             ha="center",
             va="center",
             fontsize=size,
