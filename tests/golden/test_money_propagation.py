@@ -128,6 +128,8 @@ def test_amounts_add_up_and_half_a_cost_spreads_half(evaluated):
     half = evaluated(**redemption, retailer_funded_share=0.5).baselines["all"].cost_usd
     whole = evaluated(**redemption).baselines["all"].cost_usd
     assert width(half) == pytest.approx(0.5 * width(whole), rel=1e-6)
+    assert whole.estimate == pytest.approx(evaluated().baselines["all"].cost_usd.estimate)
+    assert width(whole) > 2.0 * width(evaluated().baselines["all"].cost_usd)
 
 
 def test_the_decision_is_taken_at_expected_money_and_only_the_optimum_moves(evaluated):
@@ -145,6 +147,9 @@ def test_the_decision_is_taken_at_expected_money_and_only_the_optimum_moves(eval
     assert width(unknown.roi_optimal_share) > 1.3 * width(known.roi_optimal_share)
     assert width(unknown.chosen.profit_usd) > 1.3 * width(known.chosen.profit_usd)
     assert width(unknown.chosen.roi) > 1.3 * width(known.chosen.roi)
+    # what was promised is valued under the same money as what was got
+    assert width(unknown.optimistic_profit_usd) > 1.3 * width(known.optimistic_profit_usd)
+    assert width(unknown.winners_curse_usd) < 1.3 * width(known.winners_curse_usd)
     assert astuple(unknown.baselines["none"].profit_usd) == (0.0, 0.0, 0.0)
 
 
