@@ -26,6 +26,7 @@ WHOLE = (
     "simulation_profile",
     "store_study",
     "benchmark",
+    "what_if.scenarios",
 )
 #: Named by a pattern or by the column that they fill.
 IDENTIFIERS = {"household_id", "campaign_id", "campaign_type"}

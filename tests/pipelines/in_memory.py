@@ -25,6 +25,7 @@ from promo_uplift.contracts.parameters import (
     TuningParameters,
     WordingParameters,
 )
+from promo_uplift.contracts.what_if import WhatIfParameters
 
 COVARIATES = ["pre_spend_usd", "pre_visits", "demo_age"]
 #: Households with more than 10 visits respond by this much, the others by nothing.
@@ -130,6 +131,13 @@ def parameters(**changed):
                 },
                 "segments": {"by": [], "quantiles": [0.5], "level": 0.9, "min_rows": 30},
             },
+        ),
+        "what_if": WhatIfParameters.model_validate(
+            {
+                "contact_costs_usd": [1.0, 2.0],
+                "margin_rates": [0.25, 0.5],
+                "scenarios": {"contact_cost_doubled": {"contact_cost_usd": {"times": 2.0}}},
+            }
         ),
         "checks": default_check_parameters(),
         "wording": WordingParameters(

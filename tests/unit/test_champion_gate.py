@@ -33,6 +33,7 @@ def gate(*, gain, verdict="publish", level=0.95, noise=1.0):
         champion_profit_usd=champion,
         groups=HOUSEHOLDS,
         level=level,
+        is_money_stated=True,
     )
     return decision, challenger - champion
 
@@ -52,6 +53,7 @@ def test_the_first_publishable_model_becomes_champion():
         champion_profit_usd=None,
         groups=np.arange(4),
         level=0.95,
+        is_money_stated=True,
     )
     assert decision.promote
     assert decision.difference is None
@@ -95,6 +97,7 @@ def test_with_one_row_per_household_it_is_the_paired_t_test_but_for_its_small_sa
         champion_profit_usd=champion,
         groups=np.arange(4_000),
         level=0.95,
+        is_money_stated=True,
     )
     interval = ttest_rel(challenger, champion).confidence_interval(0.95)
     assert decision.difference.ci_low == pytest.approx(interval.low, abs=1e-4)
@@ -113,6 +116,7 @@ def test_rows_of_one_household_are_not_independent():
             champion_profit_usd=np.zeros(120),
             groups=groups,
             level=0.95,
+            is_money_stated=True,
         ).difference
         return found.ci_high - found.ci_low
 
@@ -129,6 +133,7 @@ def test_profits_of_other_rows_are_refused():
             champion_profit_usd=np.zeros(3),
             groups=np.arange(4),
             level=0.95,
+            is_money_stated=True,
         )
 
 

@@ -63,6 +63,7 @@ from promo_uplift.analysis.scoring import (
 )
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.analysis.value import tuning_table
+from promo_uplift.analysis.what_if import OtherMoney, value_other_money
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "HiddenConfounding",
     "Households",
     "NextExperiment",
+    "OtherMoney",
     "PolicyValues",
     "allocate_arms",
     "analyse_trials",
@@ -124,6 +126,7 @@ __all__ = [
     "scoring_subject",
     "scoring_text",
     "tuning_table",
+    "value_other_money",
     "value_policies",
     "worth_finding",
 ]

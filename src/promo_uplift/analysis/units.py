@@ -17,6 +17,7 @@ OUTCOME_FIGURES: Final = (
     "mu1_usd",
     "dr_score_usd",
     "cate_usd",
+    "break_even_cate_usd",
     "cate_ci_low_usd",
     "cate_ci_high_usd",
     "ci_low_usd",

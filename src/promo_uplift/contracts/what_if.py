@@ -78,9 +78,10 @@ class Scenario(Parameters):
         try:
             return PolicyParameters.model_validate({**policy.model_dump(), **changed})
         except ValidationError as error:
+            found = error.errors()[0]
             raise PolicyError(
-                f"`what_if.scenarios.{name}` must leave every amount in its range; it makes "
-                f"{changed} of the stated money: {error.errors()[0]['msg']}. Change it by less."
+                f"`what_if.scenarios.{name}` must leave every amount in its range; "
+                f"`{found['loc'][0]}` becomes {changed}: {found['msg']}. Change it by less."
             ) from error
 
 

@@ -75,6 +75,13 @@ from promo_uplift.policy.value import (
     PolicyValue,
     evaluate_policy,
 )
+from promo_uplift.policy.what_if import (
+    HonestCurves,
+    breakeven_grid,
+    honest_curves,
+    honest_value,
+    what_if_table,
+)
 from promo_uplift.policy.yardsticks import confounding_yardsticks
 
 __all__ = [
@@ -88,6 +95,7 @@ __all__ = [
     "DataContract",
     "Difference",
     "GateDecision",
+    "HonestCurves",
     "HouseholdPredictions",
     "ImportanceWeights",
     "LoggedActions",
@@ -112,6 +120,7 @@ __all__ = [
     "best_free_arm",
     "bound_policy",
     "break_even_cate",
+    "breakeven_grid",
     "build_policies",
     "champion_gate",
     "choose_version",
@@ -123,6 +132,8 @@ __all__ = [
     "definition_of_raw_tables",
     "evaluate_policy",
     "expected_profit",
+    "honest_curves",
+    "honest_value",
     "largest_targeting_gain",
     "off_policy_values",
     "package_differences",
@@ -143,4 +154,5 @@ __all__ = [
     "targeting_bound",
     "targeting_list",
     "value_suite",
+    "what_if_table",
 ]

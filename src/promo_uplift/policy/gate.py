@@ -67,6 +67,7 @@ def champion_gate(
     groups: IntArray,
     level: float,
     incomparable: str = "",
+    is_money_stated: bool,
 ) -> GateDecision:
     """Decide on the alias ``champion`` by the paired policy value, USD per household.
 
@@ -87,6 +88,8 @@ def champion_gate(
     incomparable : str
         Why a champion that stands cannot be compared on these rows; empty where it can, or none
         stands. Then the alias stays where it is: only a person can move it.
+    is_money_stated : bool
+        Without a stated cost the values are the outcome itself, and the reason speaks of no profit.
 
     Returns
     -------
@@ -113,9 +116,10 @@ def champion_gate(
     difference = _paired(challenger_profit_usd - champion_profit_usd, groups, level)
     promote = difference.ci_low > 0
     word = "above" if promote else "not above"
+    what, unit = ("profit", " USD") if is_money_stated else ("gain in the outcome", "")
     return GateDecision(
         promote,
-        f"Its profit is {word} the standing champion's: {difference.estimate:+.3f} USD per "
+        f"Its {what} is {word} the standing champion's: {difference.estimate:+.3f}{unit} per "
         f"household ({difference.ci_low:+.3f} to {difference.ci_high:+.3f}).",
         difference,
     )

@@ -208,12 +208,12 @@ def money_words(*, parameters: PolicyParameters, redeeming: str) -> str:
     >>> money_words(parameters=money, redeeming="redemption")
     'margin 25% (sd 2.0%), contact 0.75 USD, redemption 1.00 USD'
     """
-    known = parameters.expected
-    margin = spread(parameters.margin_rate)
+    known, sds = parameters.expected, money_sds(parameters)
+    margin = sds["margin_rate"]
     margin_words = f"margin {known.margin_rate:.0%}" + (f" (sd {margin:.1%})" if margin else "")
     paid = (
-        ("contact", known.contact_cost_usd, spread(parameters.contact_cost_usd)),
-        (redeeming, known.redemption_cost_usd, _redemption_spread(parameters)),
+        ("contact", known.contact_cost_usd, sds["contact_cost_usd"]),
+        (redeeming, known.redemption_cost_usd, sds["redemption_cost_usd"]),
     )
     costs = [
         f"{name} {cost:.2f} USD" + (f" (sd {sd:.2f})" if sd else "") for name, cost, sd in paid
@@ -221,17 +221,17 @@ def money_words(*, parameters: PolicyParameters, redeeming: str) -> str:
     return ", ".join((margin_words, *costs))
 
 
-def _redemption_spread(parameters: PolicyParameters) -> float:
-    """Spread of a product of two independent amounts."""
+def money_sds(parameters: PolicyParameters) -> dict[str, float]:
+    """Return the standard deviation of each amount of :class:`Money`; 0 where it is known."""
     cost, share = parameters.redemption_cost_usd, parameters.retailer_funded_share
     of_cost, of_share = spread(cost), spread(share)
-    return float(
-        np.sqrt(
-            (of_cost * of_share) ** 2
-            + (of_cost * expected_amount(share)) ** 2
-            + (of_share * expected_amount(cost)) ** 2
-        )
-    )
+    # a product of two independent amounts
+    terms = (of_cost * of_share, of_cost * expected_amount(share), of_share * expected_amount(cost))
+    return {
+        "margin_rate": spread(parameters.margin_rate),
+        "contact_cost_usd": spread(parameters.contact_cost_usd),
+        "redemption_cost_usd": float(np.linalg.norm(terms)),
+    }
 
 
 def assumption_columns(parameters: PolicyParameters) -> dict[str, float | bool]:

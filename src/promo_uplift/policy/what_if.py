@@ -255,23 +255,29 @@ def what_if_table(
     DataFrame
         ``base`` first, one row per scenario: ``scenario``, the expected money, the figures of
         :func:`breakeven_grid`, ``decision`` and whether it ``is_other_than_base``,
-        ``minus_base_usd`` (profit, paired) and ``share_minus_base``, with intervals.
+        ``minus_base_usd`` (profit, paired) and ``share_minus_base``, with intervals; ``reason``
+        instead of figures where a scenario leaves the range of an amount, e.g. a margin below 0.
 
     Raises
     ------
     PolicyError
-        If nobody stated a cost, or a scenario leaves the range of an amount.
+        If nobody stated a cost.
     """
     _refuse_unstated(policy)
-    scenarios = {
-        BASE: policy,
-        **{name: one.applied(policy=policy, name=name) for name, one in what_if.scenarios.items()},
-    }
-    figures = {name: _row(curves, money, level, seed) for name, money in scenarios.items()}
-    base = figures[BASE][1]
+    _, base = _row(curves, policy, level, seed)
     decided = _winner(base, level)
-    rows = []
-    for name, (found, value) in figures.items():
+    rows: list[dict[str, object]] = []
+    for name in (BASE, *what_if.scenarios):
+        try:
+            scenario = (
+                policy
+                if name == BASE
+                else what_if.scenarios[name].applied(policy=policy, name=name)
+            )
+        except PolicyError as error:
+            rows.append({"scenario": name, "reason": str(error)})
+            continue
+        found, value = _row(curves, scenario, level, seed)
         decision = _winner(value, level)
         differences = {
             "minus_base_usd": percentile_interval(values=value.profit - base.profit, level=level),
@@ -280,11 +286,12 @@ def what_if_table(
         rows.append(
             {
                 "scenario": name,
-                **_money(scenarios[name].expected),
+                **_money(scenario.expected),
                 **found,
                 "decision": decision,
                 "is_other_than_base": decision != decided,
                 **_columns(differences),
+                "reason": "",
             }
         )
     return pd.DataFrame(rows).assign(values_are_assumptions=policy.values_are_assumptions)

@@ -25,14 +25,18 @@ def true_policy_values(*, world: World, policy: PolicyParameters) -> pd.DataFram
         (spend), ``cost_usd_per_household`` and ``profit_usd_per_household``, each per eligible
         household; the money. ``oracle`` mails who brings a profit, ``oracle_current_share`` as many
         as were mailed, the most profitable first, ``response`` as many, the highest spenders first,
-        ``random`` as many by lot.
+        ``random`` as many by lot. Without a stated cost: no cost, no profit and no money.
     """
     parts = [
         _of_campaign(world=world, place=place, policy=policy)
         for place, campaign in enumerate(world.campaigns)
         if campaign.has_effect
     ]
-    return pd.concat(parts, ignore_index=True)
+    values = pd.concat(parts, ignore_index=True)
+    if policy.are_stated:
+        return values
+    money = ("cost_usd", "profit_usd", "margin_rate", "contact_cost", "redemption_cost", "values_")
+    return values.drop(columns=[name for name in values if str(name).startswith(money)])
 
 
 def _of_campaign(*, world: World, place: int, policy: PolicyParameters) -> pd.DataFrame:

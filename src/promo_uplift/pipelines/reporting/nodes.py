@@ -48,6 +48,7 @@ from promo_uplift.reporting.heterogeneity_figures import (
     rules_figure,
     toc_figure,
 )
+from promo_uplift.reporting.policy_figures import breakeven_figure
 from promo_uplift.reporting.policy_rule_figures import policy_comparison_figure
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
 from promo_uplift.reporting.sensitivity_figures import policy_sensitivity_figure
@@ -114,6 +115,16 @@ def draw_policy_sensitivity(
         shown=report.yardsticks_shown,
         wording=wording,
     )
+
+
+def draw_breakeven_grid(
+    grid: pd.DataFrame,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+) -> Figure:
+    """Draw profit over contact cost and margin."""
+    return breakeven_figure(grid=grid, parameters=policy, level=metrics.level, wording=wording)
 
 
 def draw_overlap(

@@ -51,6 +51,12 @@ def create_pipeline() -> Pipeline:
                 name="draw_policy_comparison",
             ),
             Node(
+                nodes.draw_breakeven_grid,
+                inputs=["breakeven_grid", "params:policy", "params:metrics", "params:wording"],
+                outputs="breakeven_grid_figure",
+                name="draw_breakeven_grid",
+            ),
+            Node(
                 nodes.draw_overlap,
                 inputs=[
                     "trial_data",

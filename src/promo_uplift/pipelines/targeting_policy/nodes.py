@@ -29,6 +29,7 @@ from promo_uplift.contracts.results import (
     FloatArray,
     TrialData,
 )
+from promo_uplift.contracts.what_if import WhatIfParameters
 from promo_uplift.effects import PlaceboEffect
 from promo_uplift.explanation import Explanation
 from promo_uplift.features import WindowAudit
@@ -150,6 +151,37 @@ def compare_policies(
         suite_table(suite=suite, parameters=policy), policy=policy, wording=wording
     )
     return suite, table, suite_text(suite=suite, parameters=policy, width=TEXT_WIDTH)
+
+
+def value_other_money(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    policy: PolicyParameters,
+    what_if: WhatIfParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Value the champion's ranking at other costs and margins, and under scenarios."""
+    found = analysis.value_other_money(
+        data=data,
+        nuisances=nuisances,
+        champion=evaluation.champion,
+        cross_fitted=cross_fitted,
+        policy=policy,
+        what_if=what_if,
+        metrics=metrics,
+        seed=seed,
+    )
+    if not policy.are_stated:
+        return found.grid, found.scenarios
+    grid, scenarios = (
+        analysis.in_outcome_unit(table, policy=policy, wording=wording)
+        for table in (found.grid, found.scenarios)
+    )
+    return grid, scenarios
 
 
 def bound_champion(
@@ -386,6 +418,7 @@ def enter_registry(
         groups=data.groups,
         level=metrics.level,
         incomparable=incomparable,
+        is_money_stated=policy.are_stated,
     )
     example = data.covariates.head(EXAMPLE_ROWS)
     return RegistryEntry(

@@ -72,6 +72,22 @@ def create_pipeline() -> Pipeline:
                 name="compare_policies",
             ),
             Node(
+                nodes.value_other_money,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "policy_evaluation",
+                    "params:policy",
+                    "params:what_if",
+                    "params:metrics",
+                    "params:wording",
+                    "params:seed",
+                ],
+                outputs=["breakeven_grid", "what_if"],
+                name="value_other_money",
+            ),
+            Node(
                 nodes.bound_champion,
                 inputs=[
                     "trial_data",
