@@ -33,12 +33,11 @@ from promo_uplift.provenance import (
     parameters_text,
 )
 
-#: Texts that a run ends with, the most far-reaching verdict first: that of the decision, or that of
-#: the effects where nothing was decided; then of whatever else it looked at.
-#: that of the effects where nothing was decided, or the plan of the experiment alone; that of the
-#: campaigns; that of an experiment.
+#: Texts that a run ends with: the verdict on the decision, or on the effects where nothing was
+#: decided; what to do and the next experiment; then of whatever else it looked at.
 VERDICT_TEXTS = (
-    ("verdict_text", "effect_verdict_text", "experiment_text"),
+    ("verdict_text", "effect_verdict_text"),
+    ("recommendation_text", "experiment_text"),
     ("campaign_verdict_text",),
     ("prospective_text",),
     ("experiment_verdict_text",),

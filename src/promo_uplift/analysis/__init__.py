@@ -47,6 +47,11 @@ from promo_uplift.analysis.hidden_confounding import (
     evaluated_contacts,
 )
 from promo_uplift.analysis.policies import compare_policies
+from promo_uplift.analysis.recommendation import (
+    Recommendation,
+    recommend,
+    recommendation_text,
+)
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
 from promo_uplift.analysis.scoring import (
@@ -81,6 +86,7 @@ __all__ = [
     "NextExperiment",
     "OtherMoney",
     "PolicyValues",
+    "Recommendation",
     "allocate_arms",
     "analyse_trials",
     "arm_cost_curves",
@@ -116,6 +122,8 @@ __all__ = [
     "plan_text",
     "rank_learners",
     "reach_verdict",
+    "recommend",
+    "recommendation_text",
     "refuse_unknown",
     "repeated_effects",
     "report_table",

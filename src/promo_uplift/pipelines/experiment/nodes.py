@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from promo_uplift import analysis
 from promo_uplift.analysis import NextExperiment
+from promo_uplift.checks import Verdict
 from promo_uplift.contracts.experiment_parameters import ExperimentParameters
 from promo_uplift.contracts.parameters import (
     CheckParameters,
@@ -18,7 +19,11 @@ from promo_uplift.contracts.parameters import (
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.experiments import Evidence
 from promo_uplift.metrics import Selection
+from promo_uplift.policy import PolicyEvaluation, PolicySuite
 from promo_uplift.reporting.experiment_figures import power_figure
+
+#: Characters per line of a printed text.
+TEXT_WIDTH = 96
 
 
 def plan_experiment(
@@ -53,6 +58,45 @@ def plan_experiment(
     power = analysis.in_outcome_unit(planned.power, policy=policy, wording=wording)
     figure = power_figure(power=planned.power, plan=planned.plan, wording=wording)
     return planned, power, figure
+
+
+def recommend(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    by_learner: dict[str, PolicyEvaluation],
+    suite: PolicySuite,
+    verdict: Verdict,
+    planned: NextExperiment,
+    checks: CheckParameters,
+    metrics: MetricParameters,
+    policy: PolicyParameters,
+    experiment: ExperimentParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[dict[str, object], str]:
+    """Say whether anything beats choosing nobody or everybody, and what would settle it."""
+    found = analysis.recommend(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        by_learner=by_learner,
+        suite=suite,
+        verdict=verdict,
+        policy=policy,
+        metrics=metrics,
+        power=checks.power,
+        seed=seed,
+    )
+    text = analysis.recommendation_text(
+        recommendation=found,
+        planned=planned,
+        experiment=experiment,
+        policy=policy,
+        wording=wording,
+        width=TEXT_WIDTH,
+    )
+    return found.record(), text
 
 
 def assign_households(

@@ -29,6 +29,26 @@ def create_pipeline() -> Pipeline:
                 name="plan_experiment",
             ),
             Node(
+                nodes.recommend,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "policy_by_learner",
+                    "policy_suite",
+                    "verdict",
+                    "next_experiment",
+                    "params:checks",
+                    "params:metrics",
+                    "params:policy",
+                    "params:experiment",
+                    "params:wording",
+                    "params:seed",
+                ],
+                outputs=["recommendation", "recommendation_text"],
+                name="recommend",
+            ),
+            Node(
                 nodes.assign_households,
                 inputs=[
                     "next_experiment",
