@@ -80,7 +80,12 @@ class Book:
         if self.draws is None:
             profit, cost = mean(scores.current_profit[rows]), mean(scores.current_cost[rows])
             return Replicates(share, profit, outcome, cost)
-        return _valued(self.draws, share, outcome, mean(scores.current_redemption[rows]))
+        return valued(
+            money=self.draws,
+            share=share,
+            outcome=outcome,
+            redemption=mean(scores.current_redemption[rows]),
+        )
 
     def held_out(
         self,
@@ -95,7 +100,12 @@ class Book:
         if self.draws is None:
             profit, cost = gain(scores.profit[rows, fold]), gain(scores.cost[rows, fold])
             return Replicates(share, profit, outcome, cost)
-        return _valued(self.draws, share, outcome, gain(scores.redemption[rows, fold]))
+        return valued(
+            money=self.draws,
+            share=share,
+            outcome=outcome,
+            redemption=gain(scores.redemption[rows, fold]),
+        )
 
     def curves(
         self,
@@ -140,9 +150,10 @@ class Book:
         return money.break_even(rate)
 
 
-def _valued(
-    money: MoneyDraws, share: FloatArray, outcome: FloatArray, redemption: FloatArray
+def valued(
+    *, money: MoneyDraws, share: FloatArray, outcome: FloatArray, redemption: FloatArray
 ) -> Replicates:
+    """Put money on what a policy gains and spends, per household of the population, ``(R,)``."""
     return Replicates(
         share,
         money.profit(outcome=outcome, share=share, redemption=redemption),

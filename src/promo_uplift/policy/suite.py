@@ -127,7 +127,9 @@ def value_suite(
     Notes
     -----
     Intervals draw households, the same draws for every policy, and take the fitted rules and the
-    choice as given: they are those of the rules that were found, not of the search for them.
+    choice as given: they are those of the rules that were found, not of the search for them. As in
+    :func:`promo_uplift.policy.evaluate_policy` they are widened, since each fold's rule was fitted
+    with the noise of the others, and money that is a distribution is drawn with the households.
     ``current`` is valued by what happened (:class:`promo_uplift.policy.PolicyScores`).
 
     References

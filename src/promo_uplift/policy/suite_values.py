@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
+from promo_uplift.contracts.money import MoneyDraws
+from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
+from promo_uplift.metrics.fold_dependence import top_factor, widened
 from promo_uplift.metrics.gain import Weights
 from promo_uplift.metrics.simultaneous import critical_value_of_draws
 from promo_uplift.nuisance.seeding import derived_rng
-from promo_uplift.policy.money import profit_usd
+from promo_uplift.policy.book import Replicates, valued
 from promo_uplift.policy.rules.registry import BASELINES
 from promo_uplift.policy.suite_contacts import FitSource
+
+#: Policies that no data chose.
+FIXED = ("none", "all", "current")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +39,6 @@ class ObservedRows:
     outcome: FloatArray
     redeemed: FloatArray
     propensity: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Replicates:
-    """A policy on the sample (first) and in each replicate, ``(1 + B,)``, per household.
-
-    Money is put on it afterwards, so margin and costs may be drawn with the replicates.
-    """
-
-    share: FloatArray
-    outcome: FloatArray
-    cost: FloatArray
-
-    def profit(self, parameters: PolicyParameters) -> FloatArray:
-        """Profit, USD per household, ``(1 + B,)``."""
-        return profit_usd(outcome_usd=self.outcome, cost_usd=self.cost, money=parameters.expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +92,6 @@ class ValuedPolicies:
     """Every policy on the sample and in each replicate."""
 
     replicates: dict[str, Replicates]
-    profit: dict[str, FloatArray]
     ipw_profit: dict[str, FloatArray]
 
     @classmethod
@@ -122,13 +110,18 @@ class ValuedPolicies:
             rng=derived_rng(seed=source.seed, purpose="policy_suite"),
         )
         weights = Weights.of(code=draws.code, counts=draws.counts)
+        money = source.money.draws(
+            replicates=intervals.bootstrap_replicates,
+            rng=derived_rng(seed=source.seed, purpose="policy_suite/money"),
+        ) or MoneyDraws.certain(
+            money=source.money.expected, replicates=intervals.bootstrap_replicates
+        )
         replicates = {
-            name: _doubly_robust(name, contact, source, weights)
+            name: _doubly_robust(name, contact, source, weights, money)
             for name, contact in contacts.items()
         }
         return cls(
             replicates=replicates,
-            profit={name: one.profit(source.money) for name, one in replicates.items()},
             ipw_profit={
                 name: weighted_replicates(
                     # mailed with the chance that they had: the effect on the mailed
@@ -136,8 +129,8 @@ class ValuedPolicies:
                     share=replicates[name].share,
                     observed=observed,
                     weights=weights,
-                    parameters=source.money,
-                ).profit(source.money)
+                    money=money,
+                ).profit
                 for name, contact in contacts.items()
             },
         )
@@ -146,22 +139,48 @@ class ValuedPolicies:
         """Intervals of each policy, and of its difference to each baseline."""
         differences = {name: self._differences(name, level) for name in BASELINES}
         return {
-            name: SuiteValue(
-                share=percentile_interval(values=one.share, level=level),
-                profit_usd=percentile_interval(values=self.profit[name], level=level),
-                outcome_usd=percentile_interval(values=one.outcome, level=level),
-                cost_usd=percentile_interval(values=one.cost, level=level),
-                roi=percentile_interval(values=_ratio(self.profit[name], one.cost), level=level),
-                ipw_profit_usd=percentile_interval(values=self.ipw_profit[name], level=level),
-                minus={baseline: found[name] for baseline, found in differences.items()},
-                how="fixed" if name in ("none", "all", "current") else "honest",
-            )
-            for name, one in self.replicates.items()
+            name: self._summary(name, level, {base: of[name] for base, of in differences.items()})
+            for name in self.replicates
         }
+
+    @property
+    def profit(self) -> dict[str, FloatArray]:
+        """Doubly robust profit of each policy, USD per household, ``(1 + B,)``."""
+        return {name: one.profit for name, one in self.replicates.items()}
+
+    def _summary(self, name: str, level: float, minus: dict[str, Difference]) -> SuiteValue:
+        one, factor = self.replicates[name], self._factor(name)
+
+        def interval(values: FloatArray) -> Interval:
+            return percentile_interval(values=widened(values=values, factor=factor), level=level)
+
+        return SuiteValue(
+            share=percentile_interval(values=one.share, level=level),
+            profit_usd=interval(one.profit),
+            outcome_usd=interval(one.outcome),
+            cost_usd=interval(one.cost),
+            roi=interval(_ratio(one.profit, one.cost)),
+            ipw_profit_usd=interval(self.ipw_profit[name]),
+            minus=minus,
+            how="fixed" if name in FIXED else "honest",
+        )
+
+    def _factor(self, name: str, *, is_left_out: bool = False) -> float:
+        """By how much a rule that was fitted with the other folds' noise widens its value."""
+        if name in FIXED:
+            return 1.0
+        share = float(self.replicates[name].share[0])
+        return top_factor(1.0 - share if is_left_out else share)
 
     def _differences(self, baseline: str, level: float) -> dict[str, Difference]:
         """Every policy against one baseline, with bands over the policies."""
-        paired = {name: values - self.profit[baseline] for name, values in self.profit.items()}
+        paired = {
+            name: widened(
+                values=one.profit - self.replicates[baseline].profit,
+                factor=self._factor(name, is_left_out=baseline != "none"),
+            )
+            for name, one in self.replicates.items()
+        }
         factor = critical_value_of_draws(replicates=np.stack(list(paired.values())), level=level)
         return {
             name: Difference(
@@ -177,17 +196,17 @@ class ValuedPolicies:
 
 
 def _doubly_robust(
-    name: str, contact: FloatArray, source: FitSource, weights: Weights
+    name: str, contact: FloatArray, source: FitSource, weights: Weights, money: MoneyDraws
 ) -> Replicates:
     scores, fold = source.scores, source.inputs.fold
     if name == "current":
-        values = np.stack([scores.current_share, scores.current_outcome, scores.current_cost])
+        values = np.stack([scores.current_share, scores.current_outcome, scores.current_redemption])
     else:
         rows = np.arange(len(contact))
-        held_out = [scores.outcome[rows, fold], scores.cost[rows, fold]]
+        held_out = [scores.outcome[rows, fold], scores.redemption[rows, fold]]
         values = np.stack([contact, *(contact * one for one in held_out)])
-    share, outcome, cost = weights.sums(values) / weights.divisor
-    return Replicates(share, outcome, cost)
+    share, outcome, redemption = weights.sums(values) / weights.divisor
+    return valued(money=money, share=share, outcome=outcome, redemption=redemption)
 
 
 def weighted_replicates(
@@ -196,7 +215,7 @@ def weighted_replicates(
     share: FloatArray,
     observed: ObservedRows,
     weights: Weights,
-    parameters: PolicyParameters,
+    money: MoneyDraws,
 ) -> Replicates:
     r"""Value by normalised inverse propensity weights (Hajek), against contacting nobody.
 
@@ -210,8 +229,8 @@ def weighted_replicates(
         Treatment, outcome, redemptions, propensity.
     weights : Weights
         Of the rows in each replicate.
-    parameters : PolicyParameters
-        Costs.
+    money : MoneyDraws
+        Margin and costs in each replicate.
 
     Returns
     -------
@@ -220,14 +239,12 @@ def weighted_replicates(
     """
     treated = contacts * observed.treatment / observed.propensity
     control = contacts * (1.0 - observed.treatment) / (1.0 - observed.propensity)
-    money = parameters.expected
-    spent = money.contact_cost_usd + money.redemption_cost_usd * observed.redeemed
-    size_1, outcome_1, cost_1, size_0, outcome_0 = weights.sums(
+    size_1, outcome_1, redeemed_1, size_0, outcome_0 = weights.sums(
         np.stack(
             [
                 treated,
                 treated * observed.outcome,
-                treated * spent,
+                treated * observed.redeemed,
                 control,
                 control * observed.outcome,
             ]
@@ -235,8 +252,13 @@ def weighted_replicates(
     )
     nobody = share == 0.0
     outcome = share * (_ratio(outcome_1, size_1) - _ratio(outcome_0, size_0))
-    cost = share * _ratio(cost_1, size_1)
-    return Replicates(share, np.where(nobody, 0.0, outcome), np.where(nobody, 0.0, cost))
+    redemption = share * _ratio(redeemed_1, size_1)
+    return valued(
+        money=money,
+        share=share,
+        outcome=np.where(nobody, 0.0, outcome),
+        redemption=np.where(nobody, 0.0, redemption),
+    )
 
 
 def _ratio(number: FloatArray, size: FloatArray) -> FloatArray:

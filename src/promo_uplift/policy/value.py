@@ -11,7 +11,7 @@ from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import group_factor, widened
+from promo_uplift.metrics.fold_dependence import top_factor, widened
 from promo_uplift.metrics.folds import FoldRows, fold_rows
 from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
@@ -319,14 +319,14 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
 def _summaries(totals: dict[str, Replicates], level: float) -> dict[str, PolicyValue]:
     chosen = totals["chosen"]
     share = float(chosen.share[0])
-    contacted, left_out = _top_factor(share), _top_factor(1.0 - share)
+    contacted, left_out = top_factor(share), top_factor(1.0 - share)
 
     def interval(values: FloatArray, factor: float) -> Interval:
         return percentile_interval(values=widened(values=values, factor=factor), level=level)
 
     summaries = {}
     for name, value in totals.items():
-        own = _top_factor(float(value.share[0])) if name in CHOSEN_BY_FOLD else 1.0
+        own = top_factor(float(value.share[0])) if name in CHOSEN_BY_FOLD else 1.0
         summaries[name] = PolicyValue(
             share=interval(value.share, 1.0),
             profit_usd=interval(value.profit, own),
@@ -338,11 +338,6 @@ def _summaries(totals: dict[str, Replicates], level: float) -> dict[str, PolicyV
             ),
         )
     return summaries
-
-
-def _top_factor(share: float) -> float:
-    """By how much a fold's rule, chosen with the others' noise, widens the value of its share."""
-    return group_factor(low=max(1.0 - share, 0.0), high=1.0) if share > 0.0 else 1.0
 
 
 def _in_sample(
