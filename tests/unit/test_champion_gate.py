@@ -221,6 +221,7 @@ def test_a_champion_that_cannot_be_compared_stays_and_the_reason_says_why(standi
         champion_profit_usd=profit,
         groups=np.arange(4),
         level=0.95,
+        is_money_stated=True,
         incomparable=reason,
     )
     assert not decision.promote
@@ -235,6 +236,7 @@ def test_a_verdict_that_does_not_allow_it_is_said_before_a_champion_that_cannot_
         champion_profit_usd=None,
         groups=np.arange(4),
         level=0.95,
+        is_money_stated=True,
         incomparable="it was made for something else.",
     )
     assert "bounds_only" in decision.reason

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
-from econml.policy import PolicyForest as EconmlForest
 
 from promo_uplift.contracts.parameters import Count, OpenShare, Share
 from promo_uplift.contracts.results import FloatArray
@@ -52,7 +52,9 @@ class PolicyForest(Policy):
         """Grow the trees."""
         size = self.settings
         medians = Medians.of(training.view.covariates)
-        forest = EconmlForest(
+        # slow to import, and with it a plotting state that no figure here uses
+        econml = import_module("econml.policy")
+        forest = econml.PolicyForest(
             n_estimators=size.n_estimators,
             max_depth=size.max_depth,
             min_samples_leaf=leaf_rows(

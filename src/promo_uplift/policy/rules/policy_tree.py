@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from econml.policy import PolicyTree as EconmlTree
 from pydantic import Field
 
 from promo_uplift.contracts.parameters import Count, OpenShare, Parameters
@@ -58,7 +58,9 @@ class PolicyTree(Policy):
         """Grow the tree."""
         size = self.settings
         medians = Medians.of(training.view.covariates)
-        tree = EconmlTree(
+        # slow to import, and with it a plotting state that no figure here uses
+        econml = import_module("econml.policy")
+        tree = econml.PolicyTree(
             max_depth=size.max_depth,
             min_samples_leaf=leaf_rows(share=size.min_leaf_share, n_rows=len(training.profit)),
             min_balancedness_tol=size.min_balancedness_tol,
