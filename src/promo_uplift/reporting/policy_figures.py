@@ -17,7 +17,7 @@ from promo_uplift.reporting.figures import BLACK, _figure, _heading, _note
 
 #: Words of a cell by what wins there.
 CELLS: Final = {"target": "target", "all": "all", "none": "none", "nothing proven": "?"}
-HATCH: Final = "////"
+HATCH: Final = "//"
 VALUE: Final = "profit_usd_per_household"
 HEIGHT: Final = 6.6
 #: Share of the largest profit or loss from which a cell is too dark for black letters.
@@ -69,7 +69,7 @@ def breakeven_figure(
     bar.set_label(f"Profit, USD per {wording.subject} of the base", fontsize=9.5)
     figure.legend(
         handles=[
-            Patch(facecolor="white", edgecolor="#999999", hatch=HATCH, label="? nothing proven"),
+            Patch(facecolor="white", edgecolor="#B5B5B5", hatch=HATCH, label="? nothing proven"),
             Patch(facecolor="white", edgecolor=BLACK, lw=2.5, label="the stated money"),
         ],
         loc="outside upper right",
@@ -84,7 +84,7 @@ def breakeven_figure(
         f"Profit on {wording.subjects} that did not choose the share, and what is proven best "
         f"({level:.0%} household bootstrap, each cell alone): target the best share; all or none "
         "where doing it to all earns or loses and choosing is not shown to be better. "
-        f"Redeeming {wording.subject}: {paid:.2f} USD to the retailer. Money: {source}.",
+        f"A {wording.subject} that redeems costs {paid:.2f} USD. Money: {source}.",
     )
     return figure
 
@@ -94,16 +94,16 @@ def _write_cells(
 ) -> None:
     """Write profit and winner into each cell; hatch what is not proven, frame the stated money."""
     wins, is_expected = (wide[name].to_numpy() for name in ("wins", "is_expected_money"))
-    size = 7.5 if profit.shape[1] <= FULL_SIZE_COLUMNS else 5.5
+    size = 8.0 if profit.shape[1] <= FULL_SIZE_COLUMNS else 5.5
     for (row, column), value in np.ndenumerate(profit):
         if wins[row, column] == "nothing proven":
             axis.add_patch(
-                Rectangle((column, row), 1, 1, fill=False, hatch=HATCH, edgecolor="#999999", lw=0)
+                Rectangle((column, row), 1, 1, fill=False, hatch=HATCH, edgecolor="#B5B5B5", lw=0)
             )
         axis.text(
             column + 0.5,
             row + 0.5,
-            f"{round(value, 2) + 0.0:+.2f}\n{CELLS[str(wins[row, column])]}",
+            f"{_profit(value)}\n{CELLS[str(wins[row, column])]}",
             ha="center",
             va="center",
             fontsize=size,
@@ -113,3 +113,7 @@ def _write_cells(
             axis.add_patch(
                 Rectangle((column, row), 1, 1, fill=False, edgecolor=BLACK, lw=2.5, zorder=3)
             )
+
+
+def _profit(value: float) -> str:
+    return f"{value:+.2f}" if round(value, 2) else "0.00"
