@@ -127,7 +127,9 @@ def value_suite(
     Notes
     -----
     Intervals draw households, the same draws for every policy, and take the fitted rules and the
-    choice as given: they are those of the rules that were found, not of the search for them.
+    choice as given. Each fold's rule is learned on the others, so folds are not independent of each
+    other: intervals of all but ``none``, ``all`` and ``current`` are wider by
+    :func:`promo_uplift.metrics.fold_dependence.choice_factor`.
     ``current`` is valued by what happened (:class:`promo_uplift.policy.PolicyScores`).
 
     References
@@ -173,8 +175,11 @@ def value_suite(
         chosen_by_fold=chosen,
         winner=winner,
         winners_curse_usd=percentile_interval(
-            values=np.max([valued.profit[name] for name in candidates], axis=0)
-            - valued.profit[BEST_OF_ALL],
+            values=valued.wider(
+                np.max([valued.profit[name] for name in candidates], axis=0)
+                - valued.profit[BEST_OF_ALL],
+                BEST_OF_ALL,
+            ),
             level=intervals.level,
         ),
         level=intervals.level,

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
-from promo_uplift.contracts.results import FloatArray, Interval
+from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
+from promo_uplift.metrics.fold_dependence import choice_factor, widened
 from promo_uplift.metrics.gain import Weights
 from promo_uplift.metrics.simultaneous import critical_value_of_draws
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy.money import profit_usd
 from promo_uplift.policy.rules.registry import BASELINES
 from promo_uplift.policy.suite_contacts import FitSource
+
+#: Nothing is learned for these: their terms of two folds share nothing.
+FIXED = ("none", "all", "current")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class ObservedRows:
         P(mailed) from models that saw the other folds only, or the experiment's own.
     """
 
-    treatment: FloatArray
+    treatment: IntArray
     outcome: FloatArray
     redeemed: FloatArray
     propensity: FloatArray
@@ -105,6 +109,7 @@ class ValuedPolicies:
     replicates: dict[str, Replicates]
     profit: dict[str, FloatArray]
     ipw_profit: dict[str, FloatArray]
+    factor: float
 
     @classmethod
     def of(
@@ -140,36 +145,49 @@ class ValuedPolicies:
                 ).profit(source.money)
                 for name, contact in contacts.items()
             },
+            factor=choice_factor(n_folds=source.inputs.n_folds),
         )
 
     def summaries(self, level: float) -> dict[str, SuiteValue]:
         """Intervals of each policy, and of its difference to each baseline."""
         differences = {name: self._differences(name, level) for name in BASELINES}
+
+        def interval(name: str, values: FloatArray) -> Interval:
+            return percentile_interval(values=self.wider(values, name), level=level)
+
         return {
             name: SuiteValue(
                 share=percentile_interval(values=one.share, level=level),
-                profit_usd=percentile_interval(values=self.profit[name], level=level),
-                outcome_usd=percentile_interval(values=one.outcome, level=level),
-                cost_usd=percentile_interval(values=one.cost, level=level),
-                roi=percentile_interval(values=_ratio(self.profit[name], one.cost), level=level),
-                ipw_profit_usd=percentile_interval(values=self.ipw_profit[name], level=level),
+                profit_usd=interval(name, self.profit[name]),
+                outcome_usd=interval(name, one.outcome),
+                cost_usd=interval(name, one.cost),
+                roi=interval(name, _ratio(self.profit[name], one.cost)),
+                ipw_profit_usd=interval(name, self.ipw_profit[name]),
                 minus={baseline: found[name] for baseline, found in differences.items()},
-                how="fixed" if name in ("none", "all", "current") else "honest",
+                how="fixed" if name in FIXED else "honest",
             )
             for name, one in self.replicates.items()
         }
 
+    def wider(self, values: FloatArray, *names: str) -> FloatArray:
+        """Widen for the dependence between folds, where one of the policies is learned."""
+        is_learned = any(name not in FIXED for name in names)
+        return widened(values=values, factor=self.factor if is_learned else 1.0)
+
     def _differences(self, baseline: str, level: float) -> dict[str, Difference]:
         """Every policy against one baseline, with bands over the policies."""
-        paired = {name: values - self.profit[baseline] for name, values in self.profit.items()}
-        factor = critical_value_of_draws(replicates=np.stack(list(paired.values())), level=level)
+        paired = {
+            name: self.wider(values - self.profit[baseline], name, baseline)
+            for name, values in self.profit.items()
+        }
+        multiple = critical_value_of_draws(replicates=np.stack(list(paired.values())), level=level)
         return {
             name: Difference(
                 pointwise=percentile_interval(values=values, level=level),
                 simultaneous=Interval(
                     float(values[0]),
-                    float(values[0] - factor * values[1:].std(ddof=1)),
-                    float(values[0] + factor * values[1:].std(ddof=1)),
+                    float(values[0] - multiple * values[1:].std(ddof=1)),
+                    float(values[0] + multiple * values[1:].std(ddof=1)),
                 ),
             )
             for name, values in paired.items()
