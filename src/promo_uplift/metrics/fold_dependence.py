@@ -91,17 +91,6 @@ def group_factor(*, low: float, high: float) -> float:
     return math.sqrt(1.0 + shared**2 / (high - low))
 
 
-def top_factor(share: float) -> float:
-    """Factor of the mean over the top ``share`` of a ranking that the other folds made; 1 at 0.
-
-    Examples
-    --------
-    >>> round(top_factor(0.2), 3)
-    1.18
-    """
-    return group_factor(low=max(1.0 - share, 0.0), high=1.0) if share > 0.0 else 1.0
-
-
 def contrast_factor(*, share: float) -> float:
     r"""Factor of the mean over the top ``share`` minus the mean over the bottom ``share``.
 
@@ -139,6 +128,27 @@ def top_minus_all_factor(*, share: float) -> float:
     """
     shared = float(norm.pdf(norm.ppf(1.0 - share)))
     return math.sqrt(1.0 + shared**2 / (share * (1.0 - share)))
+
+
+def choice_factor(*, n_folds: int) -> float:
+    r"""Factor of a value whose rule is chosen for each fold on the others, in [1.15, ...).
+
+    :math:`1 + (K - 1) / (\pi \sqrt{2K - 3})` of the variance, where all rows of a fold are taken or
+    none by the sign of the other folds' sum, and there is nothing to choose by: the covariance of
+    two folds' terms is :math:`\sigma^4` times the density of their two sums at 0 (Stein's lemma). A
+    choice among more rules, or with a signal, shares less or about as much.
+
+    Parameters
+    ----------
+    n_folds : int
+        Number of folds ``K``, at least 2.
+
+    Examples
+    --------
+    >>> round(choice_factor(n_folds=5), 3)
+    1.217
+    """
+    return math.sqrt(1.0 + (n_folds - 1) / (math.pi * math.sqrt(2 * n_folds - 3)))
 
 
 def widened(*, values: FloatArray, factor: float) -> FloatArray:

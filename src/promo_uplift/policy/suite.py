@@ -127,9 +127,10 @@ def value_suite(
     Notes
     -----
     Intervals draw households, the same draws for every policy, and take the fitted rules and the
-    choice as given: they are those of the rules that were found, not of the search for them. As in
-    :func:`promo_uplift.policy.evaluate_policy` they are widened, since each fold's rule was fitted
-    with the noise of the others, and money that is a distribution is drawn with the households.
+    choice as given; money that is a distribution is drawn with the households. Each fold's rule is
+    learned on the others, so folds are not independent of each other: intervals of all but
+    ``none``, ``all`` and ``current`` are wider by
+    :func:`promo_uplift.metrics.fold_dependence.choice_factor`.
     ``current`` is valued by what happened (:class:`promo_uplift.policy.PolicyScores`).
 
     References

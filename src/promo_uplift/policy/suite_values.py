@@ -10,7 +10,7 @@ from promo_uplift.contracts.money import MoneyDraws
 from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import top_factor, widened
+from promo_uplift.metrics.fold_dependence import choice_factor, widened
 from promo_uplift.metrics.gain import Weights
 from promo_uplift.metrics.simultaneous import critical_value_of_draws
 from promo_uplift.nuisance.seeding import derived_rng
@@ -18,7 +18,7 @@ from promo_uplift.policy.book import Replicates, valued
 from promo_uplift.policy.rules.registry import BASELINES
 from promo_uplift.policy.suite_contacts import FitSource
 
-#: Policies that no data chose.
+#: Nothing is learned for these: their terms of two folds share nothing.
 FIXED = ("none", "all", "current")
 
 
@@ -93,6 +93,7 @@ class ValuedPolicies:
 
     replicates: dict[str, Replicates]
     ipw_profit: dict[str, FloatArray]
+    factor: float
 
     @classmethod
     def of(
@@ -133,6 +134,7 @@ class ValuedPolicies:
                 ).profit
                 for name, contact in contacts.items()
             },
+            factor=choice_factor(n_folds=source.inputs.n_folds),
         )
 
     def summaries(self, level: float) -> dict[str, SuiteValue]:
@@ -149,10 +151,10 @@ class ValuedPolicies:
         return {name: one.profit for name, one in self.replicates.items()}
 
     def _summary(self, name: str, level: float, minus: dict[str, Difference]) -> SuiteValue:
-        one, factor = self.replicates[name], self._factor(name)
+        one = self.replicates[name]
 
         def interval(values: FloatArray) -> Interval:
-            return percentile_interval(values=widened(values=values, factor=factor), level=level)
+            return percentile_interval(values=self.wider(values, name), level=level)
 
         return SuiteValue(
             share=percentile_interval(values=one.share, level=level),
@@ -165,20 +167,15 @@ class ValuedPolicies:
             how="fixed" if name in FIXED else "honest",
         )
 
-    def _factor(self, name: str, *, is_left_out: bool = False) -> float:
-        """By how much a rule that was fitted with the other folds' noise widens its value."""
-        if name in FIXED:
-            return 1.0
-        share = float(self.replicates[name].share[0])
-        return top_factor(1.0 - share if is_left_out else share)
+    def wider(self, values: FloatArray, *names: str) -> FloatArray:
+        """Widen for the dependence between folds, where one of the policies is learned."""
+        is_learned = any(name not in FIXED for name in names)
+        return widened(values=values, factor=self.factor if is_learned else 1.0)
 
     def _differences(self, baseline: str, level: float) -> dict[str, Difference]:
         """Every policy against one baseline, with bands over the policies."""
         paired = {
-            name: widened(
-                values=one.profit - self.replicates[baseline].profit,
-                factor=self._factor(name, is_left_out=baseline != "none"),
-            )
+            name: self.wider(one.profit - self.replicates[baseline].profit, name, baseline)
             for name, one in self.replicates.items()
         }
         factor = critical_value_of_draws(replicates=np.stack(list(paired.values())), level=level)

@@ -11,7 +11,7 @@ from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import top_factor, widened
+from promo_uplift.metrics.fold_dependence import choice_factor, widened
 from promo_uplift.metrics.folds import FoldRows, fold_rows
 from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
@@ -187,10 +187,9 @@ def evaluate_policy(
     spend, its own share chosen in the same honest way). Intervals are conditional on nuisances and
     predictions, which the bootstrap does not fit again.
 
-    Each fold's rule was chosen with the noise of the others, so the folds are not independent
-    (:mod:`promo_uplift.metrics.fold_dependence`): figures of a chosen policy are widened by the
-    factor of a mean over the top of a ranking, of those contacted, and for its difference to a
-    policy that contacts anybody of those left out.
+    Each fold's rule was chosen with the noise of the others, so the folds are not independent:
+    figures of a chosen policy, and its differences, are wider by
+    :func:`promo_uplift.metrics.fold_dependence.choice_factor`.
 
     References
     ----------
@@ -235,7 +234,7 @@ def evaluate_policy(
         totals = {name: totals[name].plus(values[name], part.part) for name in totals}
         learners.append(learner)
         chosen_shares.append(float(picked.share[0]))
-    summary = _summaries(totals, level)
+    summary = _summaries(totals, len(folds), level)
     best = _in_sample(book, candidates, fold, folds, shares)
     return PolicyEvaluation(
         champion=names[int(best.learner[0])],
@@ -316,26 +315,22 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
     return ratio
 
 
-def _summaries(totals: dict[str, Replicates], level: float) -> dict[str, PolicyValue]:
-    chosen = totals["chosen"]
-    share = float(chosen.share[0])
-    contacted, left_out = top_factor(share), top_factor(1.0 - share)
+def _summaries(totals: dict[str, Replicates], n_folds: int, level: float) -> dict[str, PolicyValue]:
+    chosen, factor = totals["chosen"], choice_factor(n_folds=n_folds)
 
-    def interval(values: FloatArray, factor: float) -> Interval:
-        return percentile_interval(values=widened(values=values, factor=factor), level=level)
+    def interval(values: FloatArray, by: float) -> Interval:
+        return percentile_interval(values=widened(values=values, factor=by), level=level)
 
     summaries = {}
     for name, value in totals.items():
-        own = top_factor(float(value.share[0])) if name in CHOSEN_BY_FOLD else 1.0
+        own = factor if name in CHOSEN_BY_FOLD else 1.0
         summaries[name] = PolicyValue(
             share=interval(value.share, 1.0),
             profit_usd=interval(value.profit, own),
             outcome_usd=interval(value.outcome, own),
             cost_usd=interval(value.cost, own),
             roi=interval(_ratio(value.profit, value.cost), own),
-            chosen_minus_this_usd=interval(
-                chosen.profit - value.profit, contacted if name == "none" else left_out
-            ),
+            chosen_minus_this_usd=interval(chosen.profit - value.profit, factor),
         )
     return summaries
 

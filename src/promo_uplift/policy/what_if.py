@@ -18,7 +18,7 @@ from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.contracts.what_if import BASE, WhatIfParameters
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import top_factor, widened
+from promo_uplift.metrics.fold_dependence import choice_factor, widened
 from promo_uplift.metrics.folds import fold_rows
 from promo_uplift.metrics.gain import gain_curve, rank_rows
 from promo_uplift.nuisance.seeding import derived_rng
@@ -74,17 +74,17 @@ class HonestValue:
     share: FloatArray
     profit: FloatArray
     everyone: FloatArray
+    factor: float
 
     @property
     def over_none(self) -> FloatArray:
         """Profit over contacting nobody."""
-        return widened(values=self.profit, factor=top_factor(float(self.share[0])))
+        return widened(values=self.profit, factor=self.factor)
 
     @property
     def over_all(self) -> FloatArray:
         """Profit over contacting everybody."""
-        factor = top_factor(1.0 - float(self.share[0]))
-        return widened(values=self.profit - self.everyone, factor=factor)
+        return widened(values=self.profit - self.everyone, factor=self.factor)
 
 
 def honest_curves(
@@ -168,7 +168,7 @@ def honest_value(*, curves: HonestCurves, decided: Money, paid: MoneyDraws) -> H
         everyone += part * paid.profit(
             outcome=inside[0, -1], share=np.ones_like(chosen), redemption=inside[1, -1]
         )
-    return HonestValue(share, profit, everyone)
+    return HonestValue(share, profit, everyone, choice_factor(n_folds=len(curves.part)))
 
 
 def winner(*, over_none: Interval, over_all: Interval, all_profit: Interval) -> Winner:

@@ -96,9 +96,7 @@ def policy_comparison_figure(
     what, unit = ("Profit", "USD") if parameters.are_stated else ("Gain", wording.unit)
     axis.set_xlabel(f"{what}{wording.after}, {unit} per {wording.subject}", fontsize=10.5)
     _heading(axis, f"What each policy is worth against leaving all {wording.subjects} alone")
-    axis.legend(
-        frameon=False, fontsize=8.5, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16)
-    )
+    figure.legend(frameon=False, fontsize=8.5, ncols=2, loc="outside lower center")
     left_out = (
         f" Not valued here: {', '.join(suite.not_valued)} (policy_comparison.csv says why)."
         if suite.not_valued

@@ -61,7 +61,7 @@ class FittedThreshold:
     def describe(self) -> str:
         """Return the rule in words."""
         return (
-            f"Contact where the {self.words} is at least the household's own break-even, (contact "
-            "cost + redemption cost x P(redeems)) / margin; without a redemption that is "
+            f"Contact where the {self.words} is at least the row's own break-even, (contact cost + "
+            "redemption cost x P(redeems)) / margin; without a redemption that is "
             f"{self.money.expected.break_even_cate_usd:.3g}."
         )

@@ -43,5 +43,7 @@ class RiskAdjusted(Policy):
         return FittedThreshold(
             money=training.money,
             errors=number,
-            words=f"predicted effect less {number:g} of its standard errors",
+            words=f"predicted effect less {number:g} of its standard errors"
+            if number > 0.0
+            else "predicted effect",
         )

@@ -59,4 +59,4 @@ class FittedTopShare:
 
     def describe(self) -> str:
         """Return the rule in words."""
-        return f"Contact the {self.share:.3g} of the list with the highest predicted effect."
+        return f"Contact the {100.0 * self.share:.3g}% with the highest predicted effect."
