@@ -7,6 +7,7 @@ import pytest
 
 MODULES = (
     "promo_uplift.effects.clustered",
+    "promo_uplift.metrics.fold_dependence",
     "promo_uplift.metrics.gain",
     "promo_uplift.metrics.rosetta",
     "promo_uplift.experiments.size",
@@ -14,6 +15,8 @@ MODULES = (
     "promo_uplift.policy.allocation",
     "promo_uplift.policy.money",
     "promo_uplift.policy.off_policy",
+    "promo_uplift.policy.rules.fairness",
+    "promo_uplift.policy.rules.ranking",
     "promo_uplift.policy.targeting",
 )
 
