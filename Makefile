@@ -55,7 +55,8 @@ check: $(INSTALLED) ## style, types, imports
 	$(BIN)/lint-imports
 
 test: check $(SPARK) ## every check and test, end to end at test size included
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not e2e" --numprocesses=logical --maxprocesses=4 --dist=loadfile
+	$(BIN)/pytest -m e2e
 
 e2e: $(INSTALLED) ## only the end-to-end tests
 	$(BIN)/pytest -m e2e
