@@ -21,6 +21,7 @@ WHOLE = (
     "nuisance.model",
     "estimation.learners",
     "checks.on_fail",
+    "policies.rules",
     "simulation",
     "simulation_profile",
     "store_study",

@@ -21,6 +21,7 @@ PIPELINES = {
     "benchmark",
     "outside_sets",
     "panel_effects",
+    "prospective",
     "causal_estimation",
     "targeting_policy",
     "reporting",

@@ -20,7 +20,7 @@ def report(strong):
 
 def test_every_figure_has_labelled_axes_and_a_title(report):
     figures = {name: one for name, one in report.items() if name.endswith("_figure")}
-    assert len(figures) == 13
+    assert len(figures) == 15
     for figure in figures.values():
         assert isinstance(figure, Figure)
         for axes in figure.axes:

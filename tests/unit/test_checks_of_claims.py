@@ -24,7 +24,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "checks"
 CODES = (
     "PU-BASELINE", "PU-GAIN", "PU-CALIBRATION", "PU-NUISANCE", "PU-HONEST-FOREST", "PU-HELD-OUT",
     "PU-WINNER", "PU-COST", "PU-FUNDING", "PU-EVALUE", "PU-BOUNDS", "PU-INTERVAL", "PU-STATED",
-    "PU-SEGMENTS", "PU-CLAIM", "PU-MANY",
+    "PU-SEGMENTS", "PU-CLAIM", "PU-MANY", "PU-DRIFT",
 )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import Interval
 from promo_uplift.effects import ClusteredMean, ManskiBounds, minimum_detectable_effect
-from promo_uplift.policy import PolicyEvaluation, households_per_arm
+from promo_uplift.experiments import households_per_arm
+from promo_uplift.policy import PolicyEvaluation
 from promo_uplift.policy.money import break_even_effect, money_words
 
 Action = Literal[

@@ -7,6 +7,7 @@ are annotated with them.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -346,6 +347,76 @@ class PolicyParameters(Parameters):
         return MoneyDraws(margin * self.outcome_value_usd, contact, redemption * funded)
 
 
+class CovariateGroup(Parameters):
+    """Covariates that belong together: a name, and patterns of theirs with ``*`` and ``?``."""
+
+    name: Annotated[str, Field(min_length=1)]
+    patterns: list[str] = Field(min_length=1)
+
+
+class SensitivityParameters(Parameters):
+    """Hidden traits that could turn a policy's profit around, and what they are measured by.
+
+    Attributes
+    ----------
+    strengths : list of float
+        Factors on the odds of being treated at which bounds are stated, from 1 (no hidden trait).
+    max_strength, tolerance : float
+        Up to which strength, and how exactly, the one that turns a profit around is looked for.
+    replicates : int
+        Household draws behind the bounds' interval.
+    strata, min_stratum_rows : int
+        Parts by predicted outcome that weights must reproduce, and rows of the other arm in each.
+    yardsticks : list of CovariateGroup
+        Groups of covariates, of which the first that fits takes a covariate; one without a
+        covariate is left out, a covariate in none is a group of its own.
+    yardstick_quantile : float
+        Of the rows' change of odds when a group is left out.
+    yardstick_c : float
+        Inverse strength of the penalty of the logistic regressions behind it.
+    yardstick_max_rows : int
+        Rows that they are fitted on at most, drawn by lot.
+    """
+
+    strengths: list[Annotated[float, Field(ge=1.0, allow_inf_nan=False)]] = Field(min_length=1)
+    max_strength: Annotated[float, Field(gt=1.0, allow_inf_nan=False)]
+    tolerance: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+    replicates: Annotated[int, Field(ge=50)]
+    strata: Count
+    min_stratum_rows: Annotated[int, Field(ge=2)]
+    yardsticks: list[CovariateGroup]
+    yardstick_quantile: OpenShare
+    yardstick_c: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+    yardstick_max_rows: Annotated[int, Field(ge=100)]
+
+    @model_validator(mode="after")
+    def _strengths_begin_at_one_and_rise(self) -> SensitivityParameters:
+        rising = self.strengths == sorted(set(self.strengths))
+        if self.strengths[0] != 1.0 or not rising:
+            raise ValueError(
+                f"`strengths` must begin at 1.0 and rise, got {self.strengths}: 1 is the estimate "
+                "without a hidden trait."
+            )
+        return self
+
+
+Setting = Scalar | list[Scalar] | None
+
+
+class PoliciesParameters(Parameters):
+    """Policies that are valued side by side, by name, each with its settings (docs/policies.md).
+
+    ``rules`` holds the baselines always. ``learner`` is whose effects the policies use: the
+    champion's, or those of the learner shown, which differ between households.
+    ``error_replicates`` half-sample refits give the standard error of each effect; 0: there is
+    none, and policies that need one are not valued, and say so.
+    """
+
+    learner: Literal["champion", "shown"]
+    error_replicates: Annotated[int, Field(ge=0)]
+    rules: dict[str, dict[str, Setting]] = Field(min_length=1)
+
+
 class CheckParameters(Parameters):
     """Thresholds of the checks and what a failure allows at best."""
 
@@ -399,6 +470,7 @@ class CheckParameters(Parameters):
     min_same_sign_share: Share
     min_agreement_p: OpenShare
     max_forbidden_weight: Share
+    min_drift_p: OpenShare
 
     @model_validator(mode="after")
     def _night_has_hours(self) -> CheckParameters:
@@ -489,6 +561,48 @@ class TableParameters(Parameters):
     identifier_share: OpenShare
 
 
+class ScoringParameters(Parameters):
+    """Which registered model scores which households, and in what portions.
+
+    Attributes
+    ----------
+    alias : str
+        Alias of the registered model; any but ``champion`` is said aloud.
+    table : str or None
+        CSV or Parquet file, or a folder of them, with a row per household.
+    as_of : date or None
+        Date as of which the canonical tables are cut instead.
+    id_column : str or None
+        Column that names a household; None: ``household_id`` where there is one, else the row.
+    chunk_rows : int
+        Rows that are in memory at once.
+    """
+
+    alias: Annotated[str, Field(min_length=1)]
+    table: str | None
+    as_of: date | None
+    id_column: str | None
+    chunk_rows: Count
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _a_date_may_come_as_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"`as_of` must be a date as 2017-11-01, got {value!r}.") from error
+
+    @model_validator(mode="after")
+    def _one_source_of_households(self) -> ScoringParameters:
+        if self.table is not None and self.as_of is not None:
+            raise ValueError(
+                f"Give `table` or `as_of`, not both; got {self.table!r} and {self.as_of}."
+            )
+        return self
+
+
 class ReportParameters(Parameters):
     """Resolution of figures."""
 
@@ -497,6 +611,7 @@ class ReportParameters(Parameters):
     calibration_groups: Annotated[int, Field(ge=2)]
     toc_smallest_share: OpenShare = 0.05
     importance_min_trials: Count = 20
+    yardsticks_shown: Count = 4
 
 
 class ExplanationParameters(Parameters):
@@ -530,7 +645,10 @@ class ExplanationParameters(Parameters):
 
 
 class AnalysisParameters(Parameters):
-    """Everything that an analysis of trials is a function of, besides the trials and the seed."""
+    """Everything that an analysis of trials is a function of, besides the trials and the seed.
+
+    ``policies`` None compares none.
+    """
 
     nuisance: NuisanceParameters
     estimation: EstimationParameters
@@ -540,3 +658,4 @@ class AnalysisParameters(Parameters):
     checks: CheckParameters
     wording: WordingParameters
     explanation: ExplanationParameters = ExplanationParameters()
+    policies: PoliciesParameters | None = None

@@ -91,6 +91,17 @@ def group_factor(*, low: float, high: float) -> float:
     return math.sqrt(1.0 + shared**2 / (high - low))
 
 
+def top_factor(share: float) -> float:
+    """Factor of the mean over the top ``share`` of a ranking that the other folds made; 1 at 0.
+
+    Examples
+    --------
+    >>> round(top_factor(0.2), 3)
+    1.18
+    """
+    return group_factor(low=max(1.0 - share, 0.0), high=1.0) if share > 0.0 else 1.0
+
+
 def contrast_factor(*, share: float) -> float:
     r"""Factor of the mean over the top ``share`` minus the mean over the bottom ``share``.
 

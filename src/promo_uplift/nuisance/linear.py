@@ -57,6 +57,43 @@ def linear_features(*, data: TrialData) -> FloatArray:
     return np.hstack([filled, np.log1p(filled[:, positive]), flags])
 
 
+def linear_propensity(*, data: TrialData, fold: IntArray, logistic_c: float) -> FloatArray:
+    """Cross-fitted P(treated) of a penalised logistic regression on all campaigns, ``(n,)``.
+
+    Features of :func:`linear_features` and an indicator of each campaign. Smooth and without
+    randomness, so two sets of covariates differ by what they know and not by a draw.
+
+    Parameters
+    ----------
+    data : TrialData
+        Stacked trials, ``n`` rows.
+    fold : int64 (n,)
+        Fold of each row, constant within a household.
+    logistic_c : float
+        Inverse strength of the ridge penalty, on standardised features.
+
+    Raises
+    ------
+    LearnerError
+        If a training set lacks an arm.
+    """
+    campaigns = np.unique(data.campaign)
+    indicators = data.campaign[:, np.newaxis] == campaigns[np.newaxis, :]
+    features = np.hstack([linear_features(data=data), indicators.astype(np.float64)])
+    found = np.empty(len(data.treatment))
+    for one in np.unique(fold):
+        test, train = fold == one, fold != one
+        _refuse_single_arm(data.treatment[train], campaign="all", fold=int(one))
+        scaler = StandardScaler().fit(features[train])
+        found[test] = _propensity(
+            scaler.transform(features[train]),
+            data.treatment[train],
+            scaler.transform(features[test]),
+            logistic_c,
+        )
+    return found
+
+
 def linear_nuisances(
     *,
     data: TrialData,
@@ -97,7 +134,7 @@ def linear_nuisances(
         for one in np.unique(fold[inside]):
             test = np.flatnonzero(inside & (fold == one))
             train = np.flatnonzero(inside & (fold != one))
-            _refuse_single_arm(data.treatment[train], campaign=int(campaign), fold=int(one))
+            _refuse_single_arm(data.treatment[train], campaign=str(campaign), fold=int(one))
             scaler = StandardScaler().fit(features[train])
             x_train, x_test = scaler.transform(features[train]), scaler.transform(features[test])
             raw[test] = _propensity(x_train, data.treatment[train], x_test, logistic_c)
@@ -124,7 +161,7 @@ def _propensity(
     return chance
 
 
-def _refuse_single_arm(treatment: IntArray, *, campaign: int, fold: int) -> None:
+def _refuse_single_arm(treatment: IntArray, *, campaign: str, fold: int) -> None:
     treated = int((treatment == 1).sum())
     if treated in (0, len(treatment)):
         raise LearnerError(

@@ -80,7 +80,12 @@ class Book:
         if self.draws is None:
             profit, cost = mean(scores.current_profit[rows]), mean(scores.current_cost[rows])
             return Replicates(share, profit, outcome, cost)
-        return _valued(self.draws, share, outcome, mean(scores.current_redemption[rows]))
+        return valued(
+            money=self.draws,
+            share=share,
+            outcome=outcome,
+            redemption=mean(scores.current_redemption[rows]),
+        )
 
     def held_out(
         self,
@@ -88,7 +93,6 @@ class Book:
         *,
         gain: Callable[[FloatArray], FloatArray],
         share: FloatArray,
-        replicates: IntArray | None = None,
     ) -> Replicates:
         """Value of contacting ``share`` of the fold; ``gain`` sums scores over whom that is."""
         scores, rows, fold = self.scores, part.rows, part.fold
@@ -96,8 +100,12 @@ class Book:
         if self.draws is None:
             profit, cost = gain(scores.profit[rows, fold]), gain(scores.cost[rows, fold])
             return Replicates(share, profit, outcome, cost)
-        money = self.draws if replicates is None else self.draws.only(replicates)
-        return _valued(money, share, outcome, gain(scores.redemption[rows, fold]))
+        return valued(
+            money=self.draws,
+            share=share,
+            outcome=outcome,
+            redemption=gain(scores.redemption[rows, fold]),
+        )
 
     def curves(
         self,
@@ -142,9 +150,10 @@ class Book:
         return money.break_even(rate)
 
 
-def _valued(
-    money: MoneyDraws, share: FloatArray, outcome: FloatArray, redemption: FloatArray
+def valued(
+    *, money: MoneyDraws, share: FloatArray, outcome: FloatArray, redemption: FloatArray
 ) -> Replicates:
+    """Put money on what a policy gains and spends, per household of the population, ``(R,)``."""
     return Replicates(
         share,
         money.profit(outcome=outcome, share=share, redemption=redemption),

@@ -131,11 +131,12 @@ def recommendation(
     unstated = np.full(len(profit), not parameters.are_stated)
     unbounded = np.isnan(predictions.interval[:, 0])
     rules = [withheld, ~in_support, unstated, ~pays, ~in_top_share, unbounded, ~surely]
-    reason = np.select(rules, list(REASONS)[: len(rules)], default="targeted")
+    codes = np.array(list(REASONS), dtype=object)
+    first = np.select(rules, list(range(len(rules))), default=len(rules))
     return Recommendation(
         expected_profit_usd=np.where(unstated, np.nan, profit),
-        recommend=np.isin(reason, TARGETED),
-        reason=tuple(str(code) for code in reason),
+        recommend=np.isin(codes, TARGETED)[first],
+        reason=tuple(codes[first]),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -12,14 +11,17 @@ from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
+from promo_uplift.metrics.fold_dependence import top_factor, widened
 from promo_uplift.metrics.folds import FoldRows, fold_rows
-from promo_uplift.metrics.gain import RankedRows, gain_at_own, rank_rows
+from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
 from promo_uplift.policy.book import Book, Replicates
 from promo_uplift.policy.choice import Choice, profit_curves
 from promo_uplift.policy.money import PolicyScores
 
 BASELINES = ("none", "all", "current", "random", "response")
+#: What is chosen for each fold on the others.
+CHOSEN_BY_FOLD = ("chosen", "random", "response")
 
 
 #: The learner with the lowest loss.
@@ -152,8 +154,10 @@ def evaluate_policy(
     and the share with the highest profit are chosen on the rows outside ``k``, with column ``k``
     of every cross-fitted quantity, and valued on the rows of ``k``. A share means the top of each
     fold's own ranking.
-    Households are drawn with replacement, and each replicate repeats choice and valuation; money
-    that is a distribution is drawn with them.
+    Households are drawn with replacement, and with them money that is a distribution. Each
+    replicate values the rules that were chosen: the interval is of their profit. For the share that
+    is best overall, and for the profit that is read off the data that chose it, each replicate
+    chooses again.
 
     Parameters
     ----------
@@ -183,6 +187,11 @@ def evaluate_policy(
     spend, its own share chosen in the same honest way). Intervals are conditional on nuisances and
     predictions, which the bootstrap does not fit again.
 
+    Each fold's rule was chosen with the noise of the others, so the folds are not independent
+    (:mod:`promo_uplift.metrics.fold_dependence`): figures of a chosen policy are widened by the
+    factor of a mean over the top of a ranking, of those contacted, and for its difference to a
+    policy that contacts anybody of those left out.
+
     References
     ----------
     Dudik, Erhan, Langford & Li (2014), Statistical Science 29(4); Andrews, Kitagawa & McCloskey
@@ -206,12 +215,10 @@ def evaluate_policy(
             folds=outside,
             rule=candidates.rule,
         )
-        picked = _pick(book, candidates.cate, names, choice, part, outside, shares)
+        learner = names[int(choice[0])]
+        picked = _pick(book, candidates.cate[learner], part, outside, shares)
         everyone = book.everyone(part)
-        response = _pick(
-            book, {"response": candidates.response}, ("response",), choice * 0, part, outside,
-            shares,
-        )  # fmt: skip
+        response = _pick(book, candidates.response, part, outside, shares)
         values = {
             "chosen": picked,
             "none": empty,
@@ -226,7 +233,7 @@ def evaluate_policy(
             "response": response,
         }
         totals = {name: totals[name].plus(values[name], part.part) for name in totals}
-        learners.append(names[int(choice[0])])
+        learners.append(learner)
         chosen_shares.append(float(picked.share[0]))
     summary = _summaries(totals, level)
     best = _in_sample(book, candidates, fold, folds, shares)
@@ -276,41 +283,31 @@ def _validate(scores: PolicyScores, candidates: PolicyCandidates, fold: IntArray
 
 def _pick(
     book: Book,
-    cate: Mapping[str, FloatArray],
-    names: tuple[str, ...],
-    choice: IntArray,
+    cate: FloatArray,
     part: FoldRows,
     outside: tuple[FoldRows, ...],
     shares: FloatArray,
 ) -> Replicates:
-    """Choose the share outside the fold with the chosen learner's ranking; value it inside."""
-    size = len(choice)
-    value = Replicates(*(np.zeros(size) for _ in range(4)))
-    for number in np.unique(choice):
-        where = np.flatnonzero(choice == number)
-        ranking = cate[names[int(number)]][:, part.fold]
-        curve = profit_curves(
-            profit=book.scores.profit[:, part.fold],
-            ranking=ranking,
-            folds=outside,
-            shares=shares,
-            replicates=where,
-        )
-        share = shares[np.argmax(curve, axis=0)]
-        ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights.only(where))
-        inside = book.held_out(
-            part,
-            gain=partial(_gain, ranked=ranked, share=share),
-            share=share,
-            replicates=where,
-        )
-        value.share[where], value.profit[where] = inside.share, inside.profit
-        value.outcome[where], value.cost[where] = inside.outcome, inside.cost
-    return value
+    """Choose the share outside the fold by this ranking; value it inside, in each replicate.
 
-
-def _gain(scores: FloatArray, *, ranked: RankedRows, share: FloatArray) -> FloatArray:
-    return gain_at_own(ranked=ranked, scores=scores, share=share)
+    The choice is that of the sample: a replicate that chose again would choose with more noise than
+    the rules that are valued, and the interval be of other rules.
+    """
+    ranking = cate[:, part.fold]
+    curve = profit_curves(
+        profit=book.scores.profit[:, part.fold],
+        ranking=ranking,
+        folds=outside,
+        shares=shares,
+        replicates=np.array([0]),
+    )
+    share = np.full(len(part.part), shares[int(np.argmax(curve[:, 0]))])
+    ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
+    return book.held_out(
+        part,
+        gain=lambda scores: gain_at_own(ranked=ranked, scores=scores, share=share),
+        share=share,
+    )
 
 
 def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
@@ -320,18 +317,27 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
 
 
 def _summaries(totals: dict[str, Replicates], level: float) -> dict[str, PolicyValue]:
-    chosen = totals["chosen"].profit
-    return {
-        name: PolicyValue(
-            share=percentile_interval(values=value.share, level=level),
-            profit_usd=percentile_interval(values=value.profit, level=level),
-            outcome_usd=percentile_interval(values=value.outcome, level=level),
-            cost_usd=percentile_interval(values=value.cost, level=level),
-            roi=percentile_interval(values=_ratio(value.profit, value.cost), level=level),
-            chosen_minus_this_usd=percentile_interval(values=chosen - value.profit, level=level),
+    chosen = totals["chosen"]
+    share = float(chosen.share[0])
+    contacted, left_out = top_factor(share), top_factor(1.0 - share)
+
+    def interval(values: FloatArray, factor: float) -> Interval:
+        return percentile_interval(values=widened(values=values, factor=factor), level=level)
+
+    summaries = {}
+    for name, value in totals.items():
+        own = top_factor(float(value.share[0])) if name in CHOSEN_BY_FOLD else 1.0
+        summaries[name] = PolicyValue(
+            share=interval(value.share, 1.0),
+            profit_usd=interval(value.profit, own),
+            outcome_usd=interval(value.outcome, own),
+            cost_usd=interval(value.cost, own),
+            roi=interval(_ratio(value.profit, value.cost), own),
+            chosen_minus_this_usd=interval(
+                chosen.profit - value.profit, contacted if name == "none" else left_out
+            ),
         )
-        for name, value in totals.items()
-    }
+    return summaries
 
 
 def _in_sample(

@@ -18,6 +18,7 @@ from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.contracts.what_if import BASE, WhatIfParameters
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
+from promo_uplift.metrics.fold_dependence import top_factor, widened
 from promo_uplift.metrics.folds import fold_rows
 from promo_uplift.metrics.gain import gain_curve, rank_rows
 from promo_uplift.nuisance.seeding import derived_rng
@@ -39,7 +40,7 @@ class HonestCurves:
         Shares contacted, from 0 to 1.
     part : float64 (K, R)
         Weight of each fold in each replicate; replicate 0 is the sample.
-    outside : float64 (K, 2, S, R)
+    outside : float64 (K, 2, S)
         Outcome and redemption outside each fold, where the share is chosen.
     inside : float64 (K, 2, S, R)
         The same on the fold, where the choice is valued.
@@ -64,11 +65,26 @@ class HonestCurves:
 
 @dataclass(frozen=True, slots=True)
 class HonestValue:
-    """The choice of a share at some money, ``(R,)`` each, USD per household of the population."""
+    """The choice of a share at some money, ``(R,)`` each, USD per household of the population.
+
+    Each fold's share was chosen with the noise of the others: replicates of its profit are widened
+    as in :func:`promo_uplift.policy.evaluate_policy`.
+    """
 
     share: FloatArray
     profit: FloatArray
     everyone: FloatArray
+
+    @property
+    def over_none(self) -> FloatArray:
+        """Profit over contacting nobody."""
+        return widened(values=self.profit, factor=top_factor(float(self.share[0])))
+
+    @property
+    def over_all(self) -> FloatArray:
+        """Profit over contacting everybody."""
+        factor = top_factor(1.0 - float(self.share[0]))
+        return widened(values=self.profit - self.everyone, factor=factor)
 
 
 def honest_curves(
@@ -112,9 +128,9 @@ def honest_curves(
     folds = fold_rows(
         fold=fold, draws=household_draws(groups=groups, replicates=replicates, rng=rng)
     )
-    shares, everyone = np.linspace(0.0, 1.0, grid_points), np.arange(1 + replicates)
-    outside = np.empty((len(folds), 2, grid_points, 1 + replicates))
-    inside = np.empty_like(outside)
+    shares = np.linspace(0.0, 1.0, grid_points)
+    outside = np.empty((len(folds), 2, grid_points))
+    inside = np.empty((len(folds), 2, grid_points, 1 + replicates))
     for place, part in enumerate(folds):
         column = ranking[:, part.fold]
         others = tuple(other for other in folds if other.fold != part.fold)
@@ -125,8 +141,8 @@ def honest_curves(
                 ranking=column,
                 folds=others,
                 shares=shares,
-                replicates=everyone,
-            )
+                replicates=np.array([0]),
+            )[:, 0]
             inside[place, which] = gain_curve(
                 ranked=ranked, scores=values[part.rows, part.fold], shares=shares
             )
@@ -136,18 +152,17 @@ def honest_curves(
 def honest_value(*, curves: HonestCurves, decided: Money, paid: MoneyDraws) -> HonestValue:
     """Choose the share outside each fold at ``decided`` money, value it inside at ``paid`` money.
 
-    The choice is repeated in every replicate.
+    Replicates value the shares that the sample chose.
     """
     share, profit, everyone = (np.zeros(1 + curves.replicates) for _ in range(3))
-    place = np.arange(1 + curves.replicates)
-    fixed = decided.contact_cost_usd * curves.shares[:, np.newaxis]
+    fixed = decided.contact_cost_usd * curves.shares
     for part, outside, inside in zip(curves.part, curves.outside, curves.inside, strict=True):
         expected = decided.margin_per_unit * outside[0] - fixed
         if decided.redemption_cost_usd:
             expected -= decided.redemption_cost_usd * outside[1]
-        top = np.argmax(expected, axis=0)
-        chosen = curves.shares[top]
-        outcome, redemption = inside[:, top, place]
+        top = int(np.argmax(expected))
+        chosen = np.full(1 + curves.replicates, curves.shares[top])
+        outcome, redemption = inside[:, top]
         share += part * chosen
         profit += part * paid.profit(outcome=outcome, share=chosen, redemption=redemption)
         everyone += part * paid.profit(
@@ -318,13 +333,12 @@ def _row(
     paid = draws or MoneyDraws.certain(money=money, replicates=replicates)
     value = honest_value(curves=curves, decided=money, paid=paid)
     better = "all" if value.everyone[0] > 0.0 else "none"
-    over = value.profit - value.everyone if better == "all" else value.profit
     figures = {
         "break_even_cate_usd": paid.break_even(curves.redemption_rate),
         "share": value.share,
-        "profit_usd_per_household": value.profit,
+        "profit_usd_per_household": value.over_none,
         "all_profit_usd_per_household": value.everyone,
-        "gain_over_better_usd": over,
+        "gain_over_better_usd": value.over_all if better == "all" else value.over_none,
     }
     intervals = {
         name: percentile_interval(values=values, level=level) for name, values in figures.items()
@@ -334,8 +348,8 @@ def _row(
 
 def _winner(value: HonestValue, level: float) -> Winner:
     return winner(
-        over_none=percentile_interval(values=value.profit, level=level),
-        over_all=percentile_interval(values=value.profit - value.everyone, level=level),
+        over_none=percentile_interval(values=value.over_none, level=level),
+        over_all=percentile_interval(values=value.over_all, level=level),
         all_profit=percentile_interval(values=value.everyone, level=level),
     )
 

@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from promo_uplift.analysis import held_out_scores, in_outcome_unit, overlap_of
+from promo_uplift.analysis import (
+    HiddenConfounding,
+    held_out_scores,
+    in_outcome_unit,
+    overlap_of,
+)
 from promo_uplift.checks import Verdict
 from promo_uplift.contracts.parameters import (
     CheckParameters,
@@ -28,7 +33,7 @@ from promo_uplift.metrics import (
     uplift_curves,
 )
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
-from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.policy import PolicyEvaluation, PolicySuite
 from promo_uplift.reporting.figures import (
     calibration_figure,
     effects_figure,
@@ -44,7 +49,9 @@ from promo_uplift.reporting.heterogeneity_figures import (
     toc_figure,
 )
 from promo_uplift.reporting.policy_figures import breakeven_figure
+from promo_uplift.reporting.policy_rule_figures import policy_comparison_figure
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
+from promo_uplift.reporting.sensitivity_figures import policy_sensitivity_figure
 from promo_uplift.reporting.tuning_figures import (
     tuning_history_figure,
     tuning_importances_figure,
@@ -91,6 +98,23 @@ def draw_profit_curve(
 ) -> Figure:
     """Draw profit over the share mailed."""
     return profit_figure(curve=curve, evaluation=evaluation, parameters=policy, wording=wording)
+
+
+def draw_policy_sensitivity(
+    hidden: HiddenConfounding,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    report: ReportParameters,
+    wording: WordingParameters,
+) -> Figure:
+    """Draw bounds of the chosen policy's profit over the strength of a hidden trait."""
+    return policy_sensitivity_figure(
+        hidden=hidden,
+        is_money_stated=policy.are_stated,
+        level=metrics.level,
+        shown=report.yardsticks_shown,
+        wording=wording,
+    )
 
 
 def draw_breakeven_grid(
@@ -189,6 +213,13 @@ def draw_toc(
     )
     figure = toc_figure(toc=toc, learner=selection.shown, level=metrics.level, wording=wording)
     return in_outcome_unit(toc, policy=policy, wording=wording), figure
+
+
+def draw_policy_comparison(
+    suite: PolicySuite, policy: PolicyParameters, wording: WordingParameters
+) -> Figure:
+    """Draw every policy's value beside the baselines."""
+    return policy_comparison_figure(suite=suite, parameters=policy, wording=wording)
 
 
 def draw_affected(

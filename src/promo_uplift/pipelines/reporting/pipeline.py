@@ -33,6 +33,24 @@ def create_pipeline() -> Pipeline:
                 name="draw_profit_curve",
             ),
             Node(
+                nodes.draw_policy_sensitivity,
+                inputs=[
+                    "hidden_confounding",
+                    "params:policy",
+                    "params:metrics",
+                    "params:report",
+                    "params:wording",
+                ],
+                outputs="policy_sensitivity_figure",
+                name="draw_policy_sensitivity",
+            ),
+            Node(
+                nodes.draw_policy_comparison,
+                inputs=["policy_suite", "params:policy", "params:wording"],
+                outputs="policy_comparison_figure",
+                name="draw_policy_comparison",
+            ),
+            Node(
                 nodes.draw_breakeven_grid,
                 inputs=["breakeven_grid", "params:policy", "params:metrics", "params:wording"],
                 outputs="breakeven_grid_figure",

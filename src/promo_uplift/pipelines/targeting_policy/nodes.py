@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from promo_uplift import analysis
@@ -14,7 +15,10 @@ from promo_uplift.contracts.parameters import (
     ExplanationParameters,
     MetricParameters,
     NuisanceParameters,
+    PoliciesParameters,
     PolicyParameters,
+    SensitivityParameters,
+    SourceParameters,
     TrialParameters,
     TuningParameters,
     WordingParameters,
@@ -32,13 +36,17 @@ from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
+    Contacts,
     PolicyEvaluation,
+    PolicySuite,
     RegistryEntry,
     ScoringModel,
     champion_gate,
     chosen_policy_profit,
     policy_scores,
-    scored_policy_profit,
+    standing_policy_profit,
+    suite_table,
+    suite_text,
 )
 from promo_uplift.tuning import DeployedLearner, is_combination, tuned_parameters
 
@@ -75,6 +83,74 @@ def value_policies(
         for frame in (values.table, values.curve)
     )
     return values.evaluation, values.by_learner, table, curve
+
+
+def bound_hidden_confounding(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    by_learner: dict[str, PolicyEvaluation],
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    sensitivity: SensitivityParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[analysis.HiddenConfounding, pd.DataFrame, pd.DataFrame, str]:
+    """Bound the profit of each policy under a hidden trait, and measure observed ones beside it."""
+    n_rows = len(data.treatment)
+    rules = {"chosen": evaluation, "response": by_learner["response"]}
+    found = analysis.bound_hidden_confounding(
+        data=data,
+        nuisances=nuisances,
+        contacts={
+            name: Contacts.of_rule(
+                analysis.evaluated_contacts(cross_fitted=cross_fitted, evaluation=one)
+            )
+            for name, one in rules.items()
+        }
+        | {
+            "all": Contacts.of_rule(np.ones(n_rows)),
+            "current": Contacts.as_mailed(n_rows),
+        },
+        policy=policy,
+        metrics=metrics,
+        sensitivity=sensitivity,
+        wording=wording,
+        seed=seed,
+    )
+    table = analysis.in_outcome_unit(found.table(), policy=policy, wording=wording)
+    return found, table, found.yardsticks, found.text
+
+
+def compare_policies(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
+    estimation: EstimationParameters,
+    policies: PoliciesParameters,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[PolicySuite, pd.DataFrame, str]:
+    """Value every configured policy where it was not fitted, and say each rule in words."""
+    suite = analysis.compare_policies(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        selection=selection,
+        estimation=estimation,
+        policies=policies,
+        policy=policy,
+        metrics=metrics,
+        seed=seed,
+    )
+    table = analysis.in_outcome_unit(
+        suite_table(suite=suite, parameters=policy), policy=policy, wording=wording
+    )
+    return suite, table, suite_text(suite=suite, parameters=policy, width=TEXT_WIDTH)
 
 
 def value_other_money(
@@ -260,8 +336,8 @@ def list_households(
     checks: CheckParameters,
     policy: PolicyParameters,
     wording: WordingParameters,
-) -> pd.DataFrame:
-    """Targeting list of the trials' households, each with the reason for or against it."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Targeting list of the trials' households, with reasons; once for each form of its file."""
     table = analysis.list_households(
         data=data,
         nuisances=nuisances,
@@ -272,7 +348,8 @@ def list_households(
         checks=checks,
         policy=policy,
     )
-    return analysis.in_outcome_unit(table, policy=policy, wording=wording)
+    listed = analysis.in_outcome_unit(table, policy=policy, wording=wording)
+    return listed, listed
 
 
 def build_scoring_model(
@@ -281,11 +358,15 @@ def build_scoring_model(
     models: DeploymentNuisances,
     evaluation: PolicyEvaluation,
     verdict: Verdict,
+    data_version: str,
     checks: CheckParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
+    trials: TrialParameters,
+    estimation: EstimationParameters,
+    source: SourceParameters,
 ) -> ScoringModel:
-    """Put together what scores new households: effect, support, money, verdict."""
+    """Put together what scores new households: effect, support, money, verdict, contract."""
     return analysis.scoring_model(
         data=data,
         learner=learner,
@@ -295,6 +376,14 @@ def build_scoring_model(
         checks=checks,
         policy=policy,
         metrics=metrics,
+        contract=analysis.data_contract(
+            data=data,
+            data_version=data_version,
+            trials=trials,
+            estimation=estimation,
+            source=source,
+            policy=policy,
+        ),
     )
 
 
@@ -310,6 +399,13 @@ def enter_registry(
 ) -> RegistryEntry:
     """Challenger always; champion by the verdict and the paired value against the standing one."""
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
+    standing_profit, incomparable = standing_policy_profit(
+        scores=scores,
+        standing=standing,
+        contract=model.contract,
+        data=data,
+        fold=nuisances.fold,
+    )
     gate = champion_gate(
         verdict=model.verdict_name,
         challenger_profit_usd=chosen_policy_profit(
@@ -318,13 +414,10 @@ def enter_registry(
             evaluation=evaluation,
             fold=nuisances.fold,
         ),
-        champion_profit_usd=None
-        if standing is None
-        else scored_policy_profit(
-            scores=scores, model=standing, covariates=data.covariates, fold=nuisances.fold
-        ),
+        champion_profit_usd=standing_profit,
         groups=data.groups,
         level=metrics.level,
+        incomparable=incomparable,
         is_money_stated=policy.are_stated,
     )
     example = data.covariates.head(EXAMPLE_ROWS)

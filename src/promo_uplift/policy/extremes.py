@@ -1,0 +1,164 @@
+"""The extremes of averages whose weights may be off by a factor, on a sample and its draws.
+
+References
+----------
+Zhao, Small & Bhattacharya (2019), *JRSS B* 81(4), section 4 (the linear-fractional programme).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from promo_uplift.contracts.results import FloatArray, IntArray
+from promo_uplift.metrics.bootstrap import HouseholdDraws
+
+
+def extreme_average(
+    *, values: FloatArray, weights: FloatArray, strength: float, largest: bool
+) -> float:
+    r"""Largest (or smallest) weighted mean if each weight may be off by a factor ``strength``.
+
+    :math:`\max_\lambda \sum_i \lambda_i a_i y_i / \sum_i \lambda_i a_i` over
+    :math:`\lambda_i \in [1/\Lambda, \Lambda]`, by one sort.
+
+    Parameters
+    ----------
+    values, weights : float64 (m,)
+        :math:`y` in any unit, and :math:`a \ge 0`.
+    strength : float
+        :math:`\Lambda \ge 1`.
+    largest : bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> extreme_average(
+    ...     values=np.array([0.0, 1.0]), weights=np.ones(2), strength=2.0, largest=True)
+    0.8
+    """
+    order = np.argsort(values)
+    one = Prefix.of(values[order], weights[order, np.newaxis])
+    return float(one.extreme(np.array([strength]), largest=largest)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Sums over the rows with the smallest values, per replicate, ``(m + 1, R)`` each."""
+
+    value: FloatArray
+    weight: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray, weights: FloatArray) -> Prefix:
+        """Prefix sums of ascending ``values (m,)`` with ``weights (m, R)``."""
+        nothing = np.zeros((1, weights.shape[1]))
+        summed = np.vstack([nothing, np.cumsum(weights, axis=0)])
+        valued = np.vstack([nothing, np.cumsum(weights * values[:, np.newaxis], axis=0)])
+        return cls(valued, summed)
+
+    def extreme(self, strength: FloatArray, *, largest: bool) -> FloatArray:
+        """Largest or smallest weighted mean at each replicate's strength, ``(R,)``."""
+        smallest_get = 1.0 / strength if largest else strength
+        others_get = 1.0 / smallest_get
+        change = smallest_get - others_get
+        total = change * self.weight + others_get * self.weight[-1]
+        value = change * self.value + others_get * self.value[-1]
+        ratio = np.divide(value, total, out=np.zeros_like(value), where=total > 0.0)
+        found: FloatArray = ratio.max(axis=0) if largest else ratio.min(axis=0)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Residual of one arm on rows of the other: strata of rows that stand in for others.
+
+    Attributes
+    ----------
+    strata : tuple of (int64, int64)
+        Donors, ascending by residual, and the targets whose residual nobody saw; none where there
+        are too few donors.
+    residual, odds, weight : float64 (n,)
+        ``odds`` of the targets' arm; ``weight`` of donors and targets by the policy.
+    sign : float
+        +1 for what contacting earns, -1 for what it displaces.
+    """
+
+    strata: tuple[tuple[IntArray, IntArray], ...]
+    residual: FloatArray
+    odds: FloatArray
+    weight: FloatArray
+    sign: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of a block of replicates.
+
+    Attributes
+    ----------
+    known : float64 (R,)
+        What was seen or predicted, USD per household.
+    parts : tuple
+        Prefix sums of each stratum, its share of the population ``(R,)``, and its sign.
+    """
+
+    known: FloatArray
+    parts: tuple[tuple[Prefix, FloatArray, float], ...]
+
+    @classmethod
+    def of(
+        cls, known: FloatArray, unseen: Sequence[Unseen], draws: HouseholdDraws, block: slice
+    ) -> Bounds:
+        """Bounds of the replicates in ``block``."""
+        counts = np.asarray(draws.counts[:, block], dtype=np.float64)
+        total = household_sums(np.ones(len(known)), draws.code, counts)
+        parts = []
+        for one in unseen:
+            for donors, targets in one.strata:
+                weights = counts[draws.code[donors]] * (one.weight * one.odds)[donors, np.newaxis]
+                mass = household_sums(one.weight[targets], draws.code[targets], counts) / total
+                parts.append((Prefix.of(one.residual[donors], weights), mass, one.sign))
+        return cls(household_sums(known, draws.code, counts) / total, tuple(parts))
+
+    @property
+    def size(self) -> int:
+        """Number of replicates."""
+        return len(self.known)
+
+    def at(self, strength: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bound at each replicate's strength, ``(R,)`` each."""
+        low, high = self.known.copy(), self.known.copy()
+        for prefix, mass, sign in self.parts:
+            low += sign * mass * prefix.extreme(strength, largest=sign < 0.0)
+            high += sign * mass * prefix.extreme(strength, largest=sign > 0.0)
+        return low, high
+
+
+def critical_strengths(
+    bounds: Bounds, *, gains: bool, max_strength: float, tolerance: float
+) -> FloatArray:
+    """Strength at which each replicate's bounds first hold 0, by bisection, ``(R,)``."""
+
+    def margin(strength: FloatArray) -> FloatArray:
+        low, high = bounds.at(strength)
+        return low if gains else -high
+
+    below = np.ones(bounds.size)
+    above = np.full(bounds.size, max_strength)
+    is_sure_at_first, is_sure_at_last = margin(below) > 0.0, margin(above) > 0.0
+    while float((above - below).max()) > tolerance:
+        middle = (below + above) / 2.0
+        is_sure = margin(middle) > 0.0
+        below, above = np.where(is_sure, middle, below), np.where(is_sure, above, middle)
+    found: FloatArray = np.where(is_sure_at_last, np.inf, np.where(is_sure_at_first, below, 1.0))
+    return found
+
+
+def household_sums(values: FloatArray, code: IntArray, counts: FloatArray) -> FloatArray:
+    """Sum of ``values (n,)`` in each replicate, by the counts of households, ``(R,)``."""
+    by_household = np.bincount(code, weights=values, minlength=len(counts))
+    summed: FloatArray = by_household @ counts
+    return summed
