@@ -90,9 +90,10 @@ def test_known_money_has_the_figures_of_before_money_could_be_unknown(world):
         "curse": (0.06509936926975968, -0.0010400527526364797, 0.3774129222827125),
     }
     for name, interval in figures.items():
-        # since then the interval of a chosen policy is of the rules that were chosen
-        kept = 1 if name in ("profit", "curse") else 3
-        assert astuple(interval)[:kept] == pytest.approx(recorded[name][:kept], rel=1e-12), name
+        # the intervals of a chosen policy hold more since: that folds depend on each other
+        compared = slice(0, 1) if name in ("profit", "curse") else slice(0, 3)
+        expected = pytest.approx(recorded[name][compared], rel=1e-12)
+        assert astuple(interval)[compared] == expected, name
 
 
 def test_a_contact_cost_adds_its_variance_to_the_profit_of_mailing_all(evaluated):
@@ -151,7 +152,7 @@ def test_the_decision_is_taken_at_expected_money_and_only_the_optimum_moves(eval
     assert width(unknown.chosen.roi) > 1.3 * width(known.chosen.roi)
     # what was promised is valued under the same money as what was got
     assert width(unknown.optimistic_profit_usd) > 1.3 * width(known.optimistic_profit_usd)
-    assert width(unknown.winners_curse_usd) < 1.5 * width(known.winners_curse_usd)
+    assert width(unknown.winners_curse_usd) < 0.5 * width(unknown.optimistic_profit_usd)
     assert astuple(unknown.baselines["none"].profit_usd) == (0.0, 0.0, 0.0)
 
 

@@ -42,6 +42,20 @@ def test_the_champion_beats_every_simple_policy(strong):
     assert not table["values_are_assumptions"].any()
 
 
+def test_other_money_begins_with_the_stated_one(strong):
+    grid, scenarios = strong.made["breakeven_grid"], strong.made["what_if"]
+    champion = strong.made["policy_evaluation"].champion
+    alone = strong.made["policy_by_learner"][champion].chosen.profit_usd
+    (own,) = grid[grid["is_expected_money"]].to_dict("records")
+    base, doubled = scenarios.to_dict("records")
+    for row in (own, base):
+        assert row["profit_usd_per_household"] == pytest.approx(alone.estimate)
+        assert row["profit_usd_per_household_ci_low"] == pytest.approx(alone.ci_low)
+    assert own["wins"] == base["decision"] == "target"
+    assert doubled["contact_cost_usd"] == 2 * base["contact_cost_usd"]
+    assert doubled["minus_base_usd_ci_high"] < 0
+
+
 def test_a_hidden_trait_would_have_to_be_strong_to_turn_a_strong_effect_around(strong):
     table = strong.made["policy_sensitivity"].set_index(["policy", "against", "strength"])
     chosen = table.loc[("chosen", "none")]

@@ -56,7 +56,7 @@ def breakeven_figure(
     }
     profit = wide[VALUE].to_numpy(dtype=np.float64)
     reach = float(np.abs(profit).max()) or 1.0
-    mesh = axis.pcolormesh(
+    axis.pcolormesh(
         profit, cmap="RdBu", norm=TwoSlopeNorm(0.0, -reach, reach), edgecolors="white", lw=0.8
     )
     _write_cells(axis, profit, wide, reach)
@@ -65,8 +65,6 @@ def breakeven_figure(
     axis.set_yticks(np.arange(len(margins)) + 0.5, [f"{100.0 * rate:.3g}" for rate in margins])
     axis.set_xlabel(f"Cost of one contact, USD per {wording.subject}", fontsize=10.5)
     axis.set_ylabel("Margin, % of the outcome's value", fontsize=10.5)
-    bar = figure.colorbar(mesh, ax=axis, shrink=0.8, pad=0.01)
-    bar.set_label(f"Profit, USD per {wording.subject} of the base", fontsize=9.5)
     figure.legend(
         handles=[
             Patch(facecolor="white", edgecolor="#B5B5B5", hatch=HATCH, label="? nothing proven"),
@@ -81,7 +79,8 @@ def breakeven_figure(
     paid = parameters.expected.redemption_cost_usd
     _note(
         figure,
-        f"Profit on {wording.subjects} that did not choose the share, and what is proven best "
+        f"Profit in USD per {wording.subject} of the base (blue: above 0, red: below), on "
+        f"{wording.subjects} that did not choose the share, and what is proven best "
         f"({level:.0%} household bootstrap, each cell alone): target the best share; all or none "
         "where doing it to all earns or loses and choosing is not shown to be better. "
         f"A {wording.subject} that redeems costs {paid:.2f} USD. Money: {source}.",
