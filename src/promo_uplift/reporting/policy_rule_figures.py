@@ -96,7 +96,7 @@ def policy_comparison_figure(
     what, unit = ("Profit", "USD") if parameters.are_stated else ("Gain", wording.unit)
     axis.set_xlabel(f"{what}{wording.after}, {unit} per {wording.subject}", fontsize=10.5)
     _heading(axis, f"What each policy is worth against leaving all {wording.subjects} alone")
-    figure.legend(frameon=False, fontsize=8.5, ncols=2, loc="outside lower center")
+    figure.legend(frameon=False, fontsize=8.5, ncols=2, loc="outside upper center")
     left_out = (
         f" Not valued here: {', '.join(suite.not_valued)} (policy_comparison.csv says why)."
         if suite.not_valued
@@ -105,6 +105,7 @@ def policy_comparison_figure(
     _note(
         figure,
         f"Held-out folds, doubly robust. Bars: {suite.level:.0%} intervals, clustered by "
-        f"{wording.subject}, of the fitted rules.{left_out}",
+        f"{wording.subject}, of the fitted rules, widened since folds learn from each other."
+        f"{left_out}",
     )
     return figure
