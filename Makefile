@@ -1,12 +1,13 @@
 # Needs Python 3.11-3.13 and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup lock uplift reproduce viz check test e2e docs figures card bench clean
+.PHONY: help setup spark lock uplift reproduce viz check test e2e docs figures card bench clean
 
 PYTHON ?= $(shell for c in python3 python3.12 python3.11 python3.13 python; do \
 	$$c -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo $$c; break; }; done)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SPARK := .venv/.spark
 
 export KEDRO_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -25,9 +26,18 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: ## resolve requirements.lock anew (needs uv on the PATH or in .venv)
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o requirements.lock
+spark: $(SPARK) ## add Spark to .venv, to score in it (needs Java at run time)
+
+$(SPARK): spark.lock $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r spark.lock
+	@touch $@
+
+LOCK := --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
+
+lock: ## resolve both locks anew (needs uv in .venv)
+	$(BIN)/uv pip compile pyproject.toml --extra dev $(LOCK) -o requirements.lock
+	$(BIN)/uv pip compile --group spark $(LOCK) -o spark.lock
 
 uplift: $(INSTALLED) ## the main job on real data: raw tables to verdict, MLflow run, model, targeting list
 	$(BIN)/kedro run --pipelines uplift
@@ -44,8 +54,9 @@ check: $(INSTALLED) ## style, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## every check and test, end to end at test size included
-	$(BIN)/pytest
+test: check $(SPARK) ## every check and test, end to end at test size included
+	$(BIN)/pytest -m "not e2e" --numprocesses=logical --maxprocesses=4 --dist=loadfile
+	$(BIN)/pytest -m e2e
 
 e2e: $(INSTALLED) ## only the end-to-end tests
 	$(BIN)/pytest -m e2e
@@ -79,6 +90,7 @@ bench: $(INSTALLED) ## measure speed and error against the alternatives, side by
 	$(BIN)/python -m benchmarks.learners --forest --scaling
 	$(BIN)/python -m benchmarks.champion
 	$(BIN)/python -m benchmarks.policy_profit
+	$(BIN)/python -m benchmarks.allocation
 
 clean: ## remove the environment and every result
 	rm -rf .venv site mlartifacts mlflow.db

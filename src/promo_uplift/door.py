@@ -18,7 +18,14 @@ from kedro.config import OmegaConfigLoader
 from omegaconf.resolvers import oc
 
 from promo_uplift import analysis
-from promo_uplift.analysis import Analysis, AnalysisParameters, ArmCurves, in_outcome_unit
+from promo_uplift.analysis import (
+    Analysis,
+    AnalysisParameters,
+    ArmAllocation,
+    ArmCurves,
+    ArmEffects,
+    in_outcome_unit,
+)
 from promo_uplift.checks import Verdict, checks_table, verdict_text
 from promo_uplift.contracts.configuration import configuration_folder
 from promo_uplift.contracts.errors import ConfigurationError
@@ -28,7 +35,7 @@ from promo_uplift.datasets.mlflow_run import log_run
 from promo_uplift.explanation import Explanation
 from promo_uplift.learners import left_out_learners, refuse_left_out
 from promo_uplift.metrics import metric_versions
-from promo_uplift.policy import ScoringModel
+from promo_uplift.policy import PolicySuite, ScoringModel, suite_table
 from promo_uplift.reporting.run_record import money_tag, run_record
 from promo_uplift.sources import frame_digest
 from promo_uplift.trials import TableArms, TableTrial, table_arms, table_trials
@@ -58,6 +65,7 @@ CONFIGURATION = (
     "checks",
     "wording",
     "explanation",
+    "policies",
 )
 
 
@@ -157,6 +165,30 @@ class TableResult:
         """Value of the chosen policy beside its baselines."""
         return self._in_unit(self.analysis.policies.table)
 
+    @cached_property
+    def policy_suite(self) -> PolicySuite:
+        """Every configured policy, valued where it was not fitted; computed when asked."""
+        if self.parameters.policies is None:
+            raise ConfigurationError("`policies` must be given to be compared; it is None.")
+        return analysis.compare_policies(
+            data=self.trial.data,
+            nuisances=self.analysis.nuisances,
+            cross_fitted=self.analysis.cross_fitted,
+            selection=self.analysis.selection,
+            estimation=self.parameters.estimation,
+            policies=self.parameters.policies,
+            policy=self.parameters.policy,
+            metrics=self.parameters.metrics,
+            seed=self.seed,
+        )
+
+    @property
+    def policies(self) -> pd.DataFrame:
+        """One row per policy of :attr:`policy_suite`: value, intervals, rule in words."""
+        return self._in_unit(
+            suite_table(suite=self.policy_suite, parameters=self.parameters.policy)
+        )
+
     @property
     def policy_curve(self) -> pd.DataFrame:
         """Profit (without a cost: gain in the outcome's unit) over the share treated."""
@@ -251,15 +283,18 @@ class TableResult:
         Returns
         -------
         DataFrame
-            ``cate, ci_low, ci_high`` (``_usd`` where the unit is USD), ``in_support``,
-            with a stated cost ``recommend`` and ``expected_profit_usd``; index of ``frame``.
+            ``cate, ci_low, ci_high`` (``_usd`` where the unit is USD), ``in_support`` and
+            ``support_reason``, with a stated cost ``recommend``, ``reason`` and
+            ``expected_profit_usd``; index of ``frame``.
             Rows outside the training ranges, or with a category that training never saw, have no
             figures: an effect there would be a guess.
 
         Raises
         ------
+        ScoringError
+            If a covariate is missing, with the nearest name that ``frame`` has.
         TrialError
-            If a covariate is missing, or is no number where one is due.
+            If one is no number where one is due.
         """
         return self._in_unit(self.model.score(frame))
 
@@ -331,18 +366,72 @@ class ArmsResult:
             Naming the learner, the costs or the budgets.
         """
         first = next(iter(self.arms.values()))
-        effects = analysis.cross_fit_arms(
-            arms=self.table,
-            learner=learner or first.parameters.estimation.candidates[0],
-            parameters=first.parameters,
-            seed=first.seed,
-        )
         return analysis.arm_cost_curves(
-            effects=effects,
+            effects=self._effects(learner),
             costs=None if costs is None else {str(arm): cost for arm, cost in costs.items()},
             budgets=budgets,
             replicates=replicates,
             level=first.parameters.metrics.level,
+            seed=first.seed,
+        )
+
+    def allocate(
+        self,
+        *,
+        budget: float,
+        costs: Mapping[Scalar, float | Sequence[float] | FloatArray],
+        learner: str | None = None,
+        replicates: int = 200,
+    ) -> ArmAllocation:
+        """Which arm for which row, or none, under a budget; with its value on held-out folds.
+
+        With ``contact_cost`` and ``margin_rate`` given to :func:`analyse`, arms are given for
+        their profit: margin times effect, less the arm's cost as it is named here. Without, they
+        are given for the outcome itself, and no profit is reported.
+
+        Parameters
+        ----------
+        budget : float
+            Over all rows of the table, in the unit of the costs.
+        costs : mapping
+            Cost of each arm, 0 or more: for any row, or one for each row of the table (infinite
+            where the arm is not on offer).
+        learner : str, optional
+            As in :meth:`cost_curve`.
+        replicates : int
+            Of the household bootstrap.
+
+        Returns
+        -------
+        ArmAllocation
+            ``table``: arm or none, with the reason, for each row; ``value``: the allocation beside
+            nobody, each arm alone and all arms at random. It prints as text.
+
+        Raises
+        ------
+        LearnerError, PolicyError
+            Naming the learner, the costs or the budget.
+        """
+        first = next(iter(self.arms.values()))
+        return analysis.allocate_arms(
+            effects=self._effects(learner),
+            control=self.table.control,
+            costs={str(arm): cost for arm, cost in costs.items()},
+            budget=budget,
+            policy=first.parameters.policy,
+            verdicts={arm: one.verdict.name for arm, one in self.arms.items()},
+            replicates=replicates,
+            level=first.parameters.metrics.level,
+            power=first.parameters.checks.power,
+            seed=first.seed,
+        )
+
+    def _effects(self, learner: str | None) -> ArmEffects:
+        first = next(iter(self.arms.values()))
+        return analysis.cross_fit_arms(
+            arms=self.table,
+            learner=learner or first.parameters.estimation.candidates[0],
+            parameters=first.parameters,
             seed=first.seed,
         )
 
@@ -389,6 +478,11 @@ class ArmsResult:
     def policy_value(self) -> pd.DataFrame:
         """Policy values of all arms."""
         return self._stacked("policy_value")
+
+    @property
+    def policies(self) -> pd.DataFrame:
+        """Configured policies of all arms, each arm against the control."""
+        return self._stacked("policies")
 
     @property
     def policy_curve(self) -> pd.DataFrame:

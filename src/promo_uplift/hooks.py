@@ -21,6 +21,7 @@ from promo_uplift.contracts.errors import ConfigurationError
 from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
+    PoliciesParameters,
     TuningParameters,
 )
 from promo_uplift.provenance import (
@@ -32,11 +33,18 @@ from promo_uplift.provenance import (
     parameters_text,
 )
 
-#: Verdicts that a run ends with, the most far-reaching first: it prints that of the decision, or
-#: that of the effects where nothing was decided, and that of the campaigns.
-VERDICT_TEXTS = (("verdict_text", "effect_verdict_text"), ("campaign_verdict_text",))
+#: Texts that a run ends with: the verdict on the decision, or on the effects where nothing was
+#: decided; what to do and the next experiment; then of whatever else it looked at.
+VERDICT_TEXTS = (
+    ("verdict_text", "effect_verdict_text"),
+    ("recommendation_text", "experiment_text"),
+    ("campaign_verdict_text",),
+    ("prospective_text",),
+    ("experiment_verdict_text",),
+    ("scoring_text",),
+)
 #: Records whose verdict and findings become tags.
-VERDICT_RECORDS = ("effect_verdict", "campaign_verdict")
+VERDICT_RECORDS = ("effect_verdict", "campaign_verdict", "prospective_verdict")
 #: What a tracking store takes at once.
 PARAMETERS_PER_BATCH = 100
 #: Tells the registry, which Kedro calls without arguments, the environment of the run.
@@ -74,22 +82,25 @@ def top_level(names: Iterable[str]) -> set[str]:
     return {name.split(".")[0] for name in parameters if not name.startswith("_")}
 
 
-def refuse_unknown_names(*, estimation: Any, checks: Any) -> None:
-    """Refuse learners and check codes that no registry knows, where these parameters are typed.
+def refuse_unknown_names(*, estimation: Any, checks: Any, policies: Any = None) -> None:
+    """Refuse learners, checks, policies that no registry knows, where the parameters are typed.
 
     Raises
     ------
-    LearnerError, CheckError
+    LearnerError, CheckError, PolicyError
         Naming them.
     """
     # settings load this module: what follows is slow to import, and not every command needs it
     from promo_uplift.checks import validate_check_parameters  # noqa: PLC0415
+    from promo_uplift.policy import build_policies  # noqa: PLC0415
     from promo_uplift.tuning import check_configured_learners  # noqa: PLC0415
 
     if isinstance(estimation, EstimationParameters):
         check_configured_learners(estimation.learners)
     if isinstance(checks, CheckParameters):
         validate_check_parameters(checks)
+    if isinstance(policies, PoliciesParameters):
+        build_policies(policies)
 
 
 def warm_start_leaves(tuning: Any) -> dict[str, Any]:
@@ -145,13 +156,15 @@ class RunContextHooks:
 
     @hook_impl
     def after_catalog_created(self, parameters: dict[str, Any]) -> None:
-        """Refuse a misspelt parameter, learner or check before a run is opened."""
+        """Refuse a misspelt parameter, learner, check or policy before a run is opened."""
         read = {name for pipeline in pipelines.values() for name in pipeline.inputs()}
         refuse_unknown_parameters(given=top_level(parameters), known=top_level(read))
         self._given = {name: parameters[f"params:{name}"] for name in sorted(top_level(parameters))}
         self._warm_start = warm_start_leaves(parameters.get("params:tuning"))
         refuse_unknown_names(
-            estimation=parameters.get("params:estimation"), checks=parameters.get("params:checks")
+            estimation=parameters.get("params:estimation"),
+            checks=parameters.get("params:checks"),
+            policies=parameters.get("params:policies"),
         )
 
     @hook_impl(trylast=True)

@@ -10,9 +10,13 @@ from promo_uplift.pipelines import (
     benchmark,
     causal_estimation,
     data_engineering,
+    experiment,
+    experiment_result,
     outside_sets,
     panel_effects,
+    prospective,
     reporting,
+    scoring,
     simulation,
     table,
     targeting_policy,
@@ -32,10 +36,14 @@ def register_pipelines() -> dict[str, Pipeline]:
     parts = {
         "causal_estimation": causal_estimation.create_pipeline(),
         "targeting_policy": targeting_policy.create_pipeline(),
+        "experiment": experiment.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
     neighbours = {
+        "experiment_result": experiment_result.create_pipeline(),
+        "scoring": scoring.create_pipeline(),
         "panel_effects": panel_effects.create_pipeline(),
+        "prospective": prospective.create_pipeline(),
         "simulation": simulation.create_pipeline(),
         "benchmark": benchmark.create_pipeline(),
         "outside_sets": outside_sets.create_pipeline(),

@@ -8,7 +8,15 @@ from kedro.pipeline import Node, Pipeline
 
 ENVIRONMENTS = ("base", "test", "original", "simulated", "table")
 #: Pipelines of their own, beside the way from data to decision.
-BESIDE = {"simulation", "benchmark", "outside_sets", "panel_effects"}
+BESIDE = {
+    "simulation",
+    "benchmark",
+    "outside_sets",
+    "panel_effects",
+    "prospective",
+    "experiment_result",
+    "scoring",
+}
 DOORS = {"data_engineering", "table"}
 
 
@@ -61,7 +69,7 @@ def test_uplift_is_the_environments_door_and_all_that_follows(pipelines_of, envi
     door = "table" if environment == "table" else "data_engineering"
     parts = set(pipelines) - {"uplift", "__default__"} - BESIDE - (DOORS - {door})
     assert door in parts
-    assert len(parts) == 4
+    assert len(parts) == 5
     assert set(pipelines["uplift"].nodes) == {
         node for name in parts for node in pipelines[name].nodes
     }

@@ -7,11 +7,18 @@ from numbers import Real
 
 import pytest
 import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.framework.cli.utils import _split_params
 from pydantic import BaseModel, ValidationError
 
 from promo_uplift.checks import CHECKS, validate_check_parameters
-from promo_uplift.contracts.parameters import CheckParameters, LearnerParameters
+from promo_uplift.contracts.parameters import (
+    CheckParameters,
+    LearnerParameters,
+    PolicyParameters,
+)
 from promo_uplift.learners.registry import LEARNERS
+from promo_uplift.settings import CONFIG_LOADER_ARGS
 from promo_uplift.tuning import check_configured_learner, ensemble_members
 
 #: Leaves out a table that no covariate reads, 21 million rows: a size, told by a switch.
@@ -193,3 +200,20 @@ def test_the_environment_of_tables_names_no_column_and_no_money(root, load_confi
     given = load_configuration("table")["parameters"]
     assert given["policy"]["contact_cost_usd"] == 0.0
     assert set(given["wording"]) == set(changed["wording"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("policy.contact_cost_usd=1.2", 1.2),
+        ("policy.contact_cost_usd.uniform.low=1.0,policy.contact_cost_usd.uniform.high=2.0", 1.5),
+    ],
+)
+def test_an_amount_of_money_is_overridden_by_a_number_or_a_law(root, given, expected):
+    loader = OmegaConfigLoader(
+        conf_source=str(root / "conf"),
+        runtime_params=_split_params(None, None, given),
+        **CONFIG_LOADER_ARGS,
+    )
+    policy = PolicyParameters.model_validate(loader["parameters"]["policy"])
+    assert policy.expected.contact_cost_usd == expected

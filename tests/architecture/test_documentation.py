@@ -21,10 +21,12 @@ WHOLE = (
     "nuisance.model",
     "estimation.learners",
     "checks.on_fail",
+    "policies.rules",
     "simulation",
     "simulation_profile",
     "store_study",
     "benchmark",
+    "what_if.scenarios",
 )
 #: Named by a pattern or by the column that they fill.
 IDENTIFIERS = {"household_id", "campaign_id", "campaign_type"}

@@ -1,4 +1,4 @@
-"""The lock: names, versions and hashes of everything that pyproject.toml asks for, no address."""
+"""The locks: names, versions and hashes of all that pyproject.toml asks for, and no address."""
 
 from __future__ import annotations
 
@@ -40,8 +40,18 @@ def lock(root):
 
 
 @pytest.fixture(scope="module")
-def requirements(root):
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def spark_lock(root):
+    return (root / "spark.lock").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def asked(root):
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def requirements(asked):
+    project = asked["project"]
     return [
         Requirement(one)
         for one in (*project["dependencies"], *project["optional-dependencies"]["dev"])
@@ -63,6 +73,15 @@ def test_every_dependency_is_pinned_in_its_range(lock, requirements):
         if not one.specifier.contains(version)
     ]
     assert outside == []
+
+
+def test_spark_has_a_lock_of_its_own_that_changes_nothing_else(lock, spark_lock, asked):
+    assert faults(spark_lock) == []
+    (spark,) = (Requirement(one) for one in asked["dependency-groups"]["spark"])
+    versions = pinned(spark_lock)
+    assert set(versions) == {spark.name, "py4j"}
+    assert all(spark.specifier.contains(version) for version in versions[spark.name])
+    assert set(versions) & set(pinned(lock)) == set()
 
 
 def test_the_gpu_library_stays_out(lock):

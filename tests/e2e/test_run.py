@@ -52,7 +52,16 @@ WITH_INTERVAL = (
     "expected_profit_per_household",
     "policy_value",
 )
-SCORED = ["cate_usd", "ci_low_usd", "ci_high_usd", "expected_profit_usd", "in_support", "recommend"]
+SCORED = [
+    "cate_usd",
+    "ci_low_usd",
+    "ci_high_usd",
+    "expected_profit_usd",
+    "in_support",
+    "recommend",
+    "support_reason",
+    "reason",
+]
 #: The households of `conf/test`, and its folds and trials for each study.
 HOUSEHOLDS, FOLDS, TRIALS = 700, 3, 2
 
@@ -294,6 +303,7 @@ def test_the_targeting_list_says_of_each_household_why(
     [
         "uplift_curves",
         "profit_curve",
+        "breakeven_grid",
         "overlap",
         "calibration",
         "toc",
@@ -430,13 +440,17 @@ def test_the_artifacts_are_the_files_on_disk(
         "metric_versions.csv",
         "policy_curve.csv",
         "policy_value.csv",
+        "breakeven_grid.csv",
+        "what_if.csv",
         "targeting_list.csv",
+        "targeting_list.parquet",
         "checks.csv",
         "verdict.txt",
         "cleaning_report.csv",
         "reliability.csv",
         "uplift_curves.png",
         "profit_curve.png",
+        "breakeven_grid.png",
         "overlap.png",
         "reliability.png",
         "calibration.png",

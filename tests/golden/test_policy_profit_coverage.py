@@ -50,7 +50,17 @@ def judge(slope, seed):
     wide = np.repeat(scores[:, np.newaxis], K, axis=1)
     nobody = np.zeros(N)
     found = evaluate_policy(
-        scores=PolicyScores(wide, np.zeros_like(wide), wide, nobody, nobody, nobody, nobody),
+        scores=PolicyScores(
+            outcome=wide,
+            cost=np.zeros_like(wide),
+            profit=wide,
+            redemption=np.zeros_like(wide),
+            current_share=nobody,
+            current_outcome=nobody,
+            current_cost=nobody,
+            current_profit=nobody,
+            current_redemption=nobody,
+        ),
         candidates=PolicyCandidates(cate, {"line": np.zeros((N, K))}, rng.normal(size=(N, K))),
         fold=fold,
         groups=np.arange(N),

@@ -11,7 +11,13 @@ import pytest
 from promo_uplift.contracts.parameters import TrialParameters
 from promo_uplift.contracts.tables import CanonicalTables
 from promo_uplift.features import eligible_households
-from promo_uplift.trials import build_trials, select_trials, usable_covariates, window_audit
+from promo_uplift.trials import (
+    build_trials,
+    households_as_of,
+    select_trials,
+    usable_covariates,
+    window_audit,
+)
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "trials.py"
 
@@ -66,6 +72,19 @@ def trials_of(tables, chosen):
 @pytest.fixture(scope="module")
 def default(tables):
     return trials_of(tables, parameters())
+
+
+def test_a_cut_as_of_each_start_is_that_trials_rows_and_covariates(tables, default):
+    """Neither arm nor outcome decides who is in the cut: every eligible household is."""
+    selection, trials = default
+    for campaign in selection.campaigns:
+        cut = households_as_of(
+            tables=tables, as_of=campaign.start_date, pre_days=84, history_days=126
+        )
+        found = cut.households.to_pyarrow().to_pandas()
+        rows = trials[trials["campaign_id"] == campaign.campaign_id]
+        expected = rows[found.columns].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 def test_the_default_trials_are_campaigns_8_13_and_18(default):

@@ -19,6 +19,7 @@ def decided(*, effect_usd, standing=None):
         "placebo_trials": trial_table(effect_usd=0.0, seed=2),
         "covariate_names": COVARIATES,
         "window_audit": AUDIT,
+        "data_version": "package-0123456789ab",
         "standing_champion": standing,
         **parameters(),
     }

@@ -8,19 +8,24 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from promo_uplift.checks.report import default_check_parameters
+from promo_uplift.contracts.experiment_parameters import ExperimentParameters
 from promo_uplift.contracts.parameters import (
     CovariateGroup,
     EstimationParameters,
     ExplanationParameters,
     MetricParameters,
     NuisanceParameters,
+    PoliciesParameters,
     PolicyParameters,
     ReportParameters,
+    ScoringParameters,
     SensitivityParameters,
+    SourceParameters,
     TrialParameters,
     TuningParameters,
     WordingParameters,
 )
+from promo_uplift.contracts.what_if import WhatIfParameters
 
 COVARIATES = ["pre_spend_usd", "pre_visits", "demo_age"]
 #: Households with more than 10 visits respond by this much, the others by nothing.
@@ -111,6 +116,29 @@ def parameters(**changed):
             yardstick_c=0.1,
             yardstick_max_rows=5_000,
         ),
+        "policies": PoliciesParameters(
+            learner="shown",
+            error_replicates=2,
+            rules={
+                **{name: {} for name in ("none", "all", "current", "random", "response")},
+                "break_even": {},
+                "lower_bound": {"level": 0.8},
+                "policy_tree": {
+                    "max_depth": 1,
+                    "min_leaf_share": 0.1,
+                    "min_balancedness_tol": 0.45,
+                    "honest": True,
+                },
+                "segments": {"by": [], "quantiles": [0.5], "level": 0.9, "min_rows": 30},
+            },
+        ),
+        "what_if": WhatIfParameters.model_validate(
+            {
+                "contact_costs_usd": [1.0, 2.0],
+                "margin_rates": [0.25, 0.5],
+                "scenarios": {"contact_cost_doubled": {"contact_cost_usd": {"times": 2.0}}},
+            }
+        ),
         "checks": default_check_parameters(),
         "wording": WordingParameters(
             unit="USD",
@@ -123,6 +151,31 @@ def parameters(**changed):
         ),
         "report": ReportParameters(curve_points=11, histogram_bins=10, calibration_groups=3),
         "explanation": ExplanationParameters(max_rows=300, fallback_rows=30),
+        "experiment": ExperimentParameters(
+            question="targeting",
+            control_share=0.5,
+            unit_cost_usd=0.0,
+            fixed_cost_usd=0.0,
+            n_strata=4,
+            segment=None,
+            min_arm_households=5,
+            max_waves=3,
+            days_between_waves=0,
+            horizon_campaigns=12,
+            prior_inflation=1.0,
+            effect_multiples=[1.0, 2.0],
+            power_points=5,
+            max_smd=0.5,
+            min_joint_p_value=0.05,
+            max_draws=50,
+            min_ratio_p_value=0.001,
+            min_attrition_p_value=0.01,
+            max_missing_share=0.05,
+        ),
+        "source": SourceParameters(form="package", folder=None),
+        "scoring": ScoringParameters(
+            alias="champion", table=None, as_of=None, id_column=None, chunk_rows=700
+        ),
         "seed": 7,
     }
     return {f"params:{name}": value for name, value in (values | changed).items()}

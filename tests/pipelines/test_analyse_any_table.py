@@ -11,7 +11,9 @@ from mlflow.tracking import MlflowClient
 from pydantic import ValidationError
 
 import promo_uplift
-from promo_uplift.contracts.errors import ConfigurationError, LearnerError, TrialError
+from promo_uplift.analysis import households_of_a_table, scores_of
+from promo_uplift.contracts.errors import ConfigurationError, LearnerError, ScoringError, TrialError
+from promo_uplift.contracts.parameters import ScoringParameters
 from promo_uplift.door import ArmsResult, TableResult, table_parameters
 
 N = 900
@@ -237,6 +239,17 @@ def test_a_stated_cost_gives_a_profit(priced):
     assert "expected_profit_usd" in priced.cate(priced_rows(priced))
 
 
+def test_the_configured_policies_are_compared(priced):
+    """Members earn 6 - 2 USD, half of the rows, and a tree of two leaves can say so."""
+    table = priced.policies.set_index("policy")
+    assert table.loc["policy_tree", "profit_usd_per_household"] == pytest.approx(2.0, abs=0.4)
+    assert table.loc["policy_tree", "profit_usd_minus_all_sim_low"] > 0
+    assert table.loc["best_of_all", "profit_usd_per_household"] == pytest.approx(2.0, abs=0.4)
+    assert "member=" in table.loc["policy_tree", "rule"]
+    assert "demo_income" in table.loc["fairness", "rule"]
+    assert set(table.index[table["how"] == "not_valued"]) >= {"segments", "fairness"}
+
+
 def priced_rows(result):
     return result.trial.encoder.decode(result.trial.data.covariates.head(20))
 
@@ -250,12 +263,14 @@ def test_without_a_cost_nothing_speaks_of_money(plain, frame):
         plain.effects,
         plain.policy_value,
         plain.policy_curve,
+        plain.policies,
         plain.scores,
         plain.cate(frame.head()),
     )
     names = {name for table in tables for name in table.columns}
     assert {name for name in names if any(word in name.lower() for word in MONEY)} == set()
     assert "gain_per_household" in plain.policy_curve
+    assert not plain.policies["rule"].str.contains("profit").any()
     assert "USD" not in str(plain)
     assert "profit" not in str(plain)
 
@@ -328,6 +343,22 @@ def test_the_arms_meet_in_one_cost_curve(arms):
     assert together.loc[("all arms - call", 1.0), "ci_low"] > 0.0
 
 
+def test_a_budget_is_allocated_to_the_rows_of_the_table(arms):
+    frame, result = arms
+    budget = 0.5 * len(frame)
+    found = result.allocate(budget=budget, costs={"letter": 1.0, "call": 3.0})
+    assert len(found.table) == len(frame)
+    assert set(found.table["arm"]) <= {"letter", "call", "none"}
+    assert found.counts["letter"] > 10 * found.counts["call"]
+    assert found.table["cost"].sum() == found.spend <= budget
+    value = found.value.set_index("policy")
+    assert value.loc["allocation", "gain_ci_low"] > 0.0
+    assert value.loc["call, same budget", "allocation_minus_this_ci_low"] > 0.0
+    withheld = tuple(arm for arm, one in result.arms.items() if one.verdict.name != "publish")
+    assert found.withheld == withheld
+    assert not found.table["recommend"][found.table["arm"].isin(withheld)].any()
+
+
 def test_one_result_has_its_ranking_under_every_definition(plain):
     rows = plain.rosetta
     assert set(rows["learner"]) == set(plain.leaderboard["learner"])
@@ -371,9 +402,36 @@ def test_rows_beyond_what_was_seen_get_no_figures(plain, frame):
     assert "recommend" not in found.columns  # nobody stated what a treatment costs
 
 
+@pytest.mark.parametrize("result", ["plain", "priced"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_of_new_rows_is_scored_in_chunks_as_from_python(request, tmp_path, result, kind):
+    """Categories stay categories, figures carry the outcome's unit, money is there if stated."""
+    fitted = request.getfixturevalue(result)
+    new = an_experiment(seed=8, n=200).drop(columns=["mailed", "visits"])
+    new.loc[3, "member"] = "perhaps"
+    path = tmp_path / f"new.{kind}"
+    new.to_csv(path, index=False) if kind == "csv" else new.to_parquet(path)
+    scoring = ScoringParameters(
+        alias="challenger", table=str(path), as_of=None, id_column=None, chunk_rows=60
+    )
+    scores = scores_of(
+        model=fitted.model,
+        households=households_of_a_table(model=fitted.model, scoring=scoring),
+        stamp={"model_alias": "challenger"},
+        wording=fitted.parameters.wording,
+    )
+    found = scores.read().to_pandas()
+    expected = fitted.cate(new)
+    assert list(found.columns) == ["row", *expected.columns, "n_missing", "model_alias"]
+    assert found["row"].tolist() == list(range(200))
+    pd.testing.assert_frame_equal(found[list(expected.columns)], expected, check_exact=True)
+    assert found.loc[3, "support_reason"] == "category_not_seen_in_training"
+    assert ("recommend" in found.columns) is (result == "priced")
+
+
 def test_a_missing_covariate_of_a_new_row_is_refused(plain, frame):
     rows = frame.head().drop(columns="income")
-    with pytest.raises(TrialError, match=r"missing: \['income'\]"):
+    with pytest.raises(ScoringError, match=r"missing 1 of \d+: `income`\."):
         plain.cate(rows)
 
 

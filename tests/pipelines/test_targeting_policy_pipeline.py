@@ -42,6 +42,20 @@ def test_the_champion_beats_every_simple_policy(strong):
     assert not table["values_are_assumptions"].any()
 
 
+def test_other_money_begins_with_the_stated_one(strong):
+    grid, scenarios = strong.made["breakeven_grid"], strong.made["what_if"]
+    champion = strong.made["policy_evaluation"].champion
+    alone = strong.made["policy_by_learner"][champion].chosen.profit_usd
+    (own,) = grid[grid["is_expected_money"]].to_dict("records")
+    base, doubled = scenarios.to_dict("records")
+    for row in (own, base):
+        assert row["profit_usd_per_household"] == pytest.approx(alone.estimate)
+        assert row["profit_usd_per_household_ci_low"] == pytest.approx(alone.ci_low)
+    assert own["wins"] == base["decision"] == "target"
+    assert doubled["contact_cost_usd"] == 2 * base["contact_cost_usd"]
+    assert doubled["minus_base_usd_ci_high"] < 0
+
+
 def test_a_hidden_trait_would_have_to_be_strong_to_turn_a_strong_effect_around(strong):
     table = strong.made["policy_sensitivity"].set_index(["policy", "against", "strength"])
     chosen = table.loc[("chosen", "none")]
@@ -56,6 +70,31 @@ def test_a_hidden_trait_would_have_to_be_strong_to_turn_a_strong_effect_around(s
     assert set(yardsticks.index) == {"past spend", "demo_age"}
     assert (yardsticks["strength"] < 1.5).all()
     assert strong.made["policy_sensitivity_text"].startswith("The chosen policy against none: a")
+
+
+def test_every_policy_is_compared_and_the_tree_says_the_worlds_rule(strong):
+    table = strong.made["policy_comparison"].set_index("policy")
+    tree = table.loc["policy_tree"]
+    assert "pre_visits > 10.5" in tree["rule"]
+    low, high = (tree[f"profit_usd_per_household_ci_{end}"] for end in ("low", "high"))
+    assert low < PROFIT_USD / 2 < high
+    assert tree["profit_usd_minus_all_sim_low"] > 0
+    assert table.loc["lower_bound", "how"] == "honest"
+    assert table.loc["segments", "how"] == "not_valued"
+    assert table.loc["best_of_all", "profit_usd_per_household"] > 0
+    for baseline in ("none", "all", "current"):
+        value = strong.made["policy_value"].set_index("policy").loc[baseline]
+        assert table.loc[baseline, "profit_usd_per_household"] == pytest.approx(
+            value["profit_usd_per_household"]
+        )
+    assert "pre_visits > 10.5" in strong.made["policy_rules"]
+
+
+def test_where_nothing_pays_no_policy_earns_anything(nothing):
+    table = nothing.made["policy_comparison"].set_index("policy")
+    others = table.drop(index=["winner_as_read", "segments"])
+    assert (others["profit_usd_per_household_ci_low"] <= 0).all()
+    assert table.loc["best_of_all", "profit_usd_per_household"] < 0.5
 
 
 def test_the_list_recommends_the_households_that_respond(strong):

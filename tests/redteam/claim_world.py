@@ -4,6 +4,7 @@ Spenders are mailed more often, so raw differences of the arms mislead; who resp
 matter than who spends. Nuisances and effects are linear, as the truth is, and held out twice.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +16,14 @@ from sklearn.linear_model import LogisticRegression
 from promo_uplift import checks
 from promo_uplift.contracts.results import Interval, NuisanceValues
 from promo_uplift.effects import clustered_mean, manski_bounds
+from promo_uplift.metrics.drift import Predictions
 from promo_uplift.nuisance.scores import dr_scores
 
 LEVEL, FOLDS = 0.95, 4
 MARGIN, CONTACT_USD = 0.3, 2.5
 NAMES = ("spend", "response", "visits", "noise")
+#: First day of the campaign that comes next.
+NEXT = dt.date(2017, 8, 8)
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,24 @@ def outcome_model(world, columns):
     return lambda rows: design(rows[columns]) @ fitted
 
 
+def next_campaign(world, *, scores=None, trained_until=NEXT - dt.timedelta(days=1)):
+    """Half of the folds are the past, the others the campaign after it."""
+    scores = world.scores if scores is None else scores
+    x, ahead = world.covariates.to_numpy(), world.fold >= FOLDS // 2
+    past, held_out = ~ahead, np.empty(len(ahead))
+    for k in range(FOLDS // 2):
+        inside, out = world.fold == k, past & (world.fold != k)
+        held_out[inside] = least_squares(x[out], world.scores[out], x[inside])
+    frozen = least_squares(x[past], world.scores[past], x[ahead])
+    return checks.NextCampaigns.of(
+        campaigns={13: Predictions(scores[ahead], frozen, world.groups[ahead])},
+        past={13: Predictions(world.scores[past], held_out[past], world.groups[past])},
+        time_zero={13: NEXT},
+        trained_until={13: trained_until},
+        level=LEVEL,
+    )
+
+
 def clean_facts(world):
     """One fact for each check of rankings, policies and reports, all as they should be."""
     effect, table = average(world), effects_table(world)
@@ -266,6 +288,7 @@ def clean_facts(world):
         checks.SegmentActions.of(segment_table(world)),
         checks.Claims.of(checks.Claim("responders respond", "above", contrast(world, "response"))),
         checks.PickedFindings(p_values, holm(p_values)),
+        next_campaign(world),
     )
 
 

@@ -43,8 +43,11 @@ specification.
 | "depends on income" at p .297 | C | PU-CLAIM |
 | confident customers picked out of all, where no effect is | B | PU-MANY |
 | the one learner of ten tests whose slope has p .005 | B | PU-MANY |
+| a policy valued on the campaign that trained it | to be expected | PU-DRIFT |
+| predictions kept after the effect turned | to be expected | PU-DRIFT |
 """
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,10 +60,12 @@ from claim_world import (
     LEVEL,
     MARGIN,
     NAMES,
+    NEXT,
     average,
     clean_facts,
     contrast,
     effects_table,
+    next_campaign,
     outcome_model,
     segment_table,
     shares_and_gain,
@@ -77,10 +82,10 @@ from promo_uplift.contracts.results import Interval
 OWN = (
     "PU-BASELINE", "PU-GAIN", "PU-CALIBRATION", "PU-NUISANCE", "PU-HONEST-FOREST", "PU-HELD-OUT",
     "PU-WINNER", "PU-COST", "PU-FUNDING", "PU-EVALUE", "PU-BOUNDS", "PU-INTERVAL", "PU-STATED",
-    "PU-SEGMENTS", "PU-CLAIM", "PU-MANY",
+    "PU-SEGMENTS", "PU-CLAIM", "PU-MANY", "PU-DRIFT",
 )  # fmt: skip
 #: Checks that rest on an interval: they may err as often as it does.
-BY_CHANCE = ("PU-CALIBRATION", "PU-WINNER", "PU-CLAIM", "PU-GAIN")
+BY_CHANCE = ("PU-CALIBRATION", "PU-WINNER", "PU-CLAIM", "PU-GAIN", "PU-DRIFT")
 WORLDS = 50
 
 
@@ -355,6 +360,15 @@ def best_of_ten(_):
     return checks.PickedFindings(p_values, p_values < 0.05)
 
 
+def valued_on_what_trained_it(log):
+    """Every outcome trains, so the last day that trains lies in the campaign that judges."""
+    return next_campaign(log, trained_until=NEXT + dt.timedelta(days=27))
+
+
+def kept_after_the_effect_turned(log):
+    return next_campaign(log, scores=log.scores - 2.0 * log.effect)
+
+
 PLANTED = [
     ("PU-BASELINE", naive_auuc_of_spenders),
     ("PU-BASELINE", auuc_alone),
@@ -395,6 +409,8 @@ PLANTED = [
     ("PU-CLAIM", income),
     ("PU-MANY", confident_customers),
     ("PU-MANY", best_of_ten),
+    ("PU-DRIFT", valued_on_what_trained_it),
+    ("PU-DRIFT", kept_after_the_effect_turned),
 ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from promo_uplift.analysis import arm_cost_curves, cross_fit_arms
+from promo_uplift.analysis import allocate_arms, arm_cost_curves, cross_fit_arms
 from promo_uplift.benchmark.sets.hillstrom import COVARIATES
 from promo_uplift.contracts.parameters import TableParameters
 from promo_uplift.door import table_parameters
@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ROOT = Path(os.environ.get("PROMO_UPLIFT_SETS", REPOSITORY.parent / "shared" / "data"))
 PAGE = REPOSITORY / "docs" / "how-to" / "spend-a-budget-on-several-arms.md"
 BUDGETS = (0.1, 0.5, 1.0)
+NUMBER = re.compile(r"(?<![\w-])[+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 MENS, WOMENS = "Mens E-Mail", "Womens E-Mail"
 
 pytestmark = pytest.mark.shared
@@ -74,3 +75,34 @@ def test_one_mens_e_mail_for_all_gains_its_plain_difference(curves):
     """76.6 visits per 1,000 in the file: arms drawn by lot need no model."""
     everybody = curves.curves["all arms, at random"].gain_at(1.0)
     assert everybody.estimate == pytest.approx(0.0766, abs=0.002)
+
+
+def words_of(text):
+    return " ".join(NUMBER.sub("#", text).split())
+
+
+def numbers_of(text):
+    return [float(number.replace(",", "")) for number in NUMBER.findall(text)]
+
+
+def test_the_page_prints_the_allocation_of_half_as_many_e_mails_as_customers(curves):
+    effects = curves.effects
+    found = allocate_arms(
+        effects=effects,
+        control="No E-Mail",
+        costs={MENS: 1.0, WOMENS: 1.0},
+        budget=32_000.0,
+        policy=table_parameters()[0].policy,
+        verdicts={MENS: "experiment_needed", WOMENS: "publish"},  # docs/how-to/analyse-any-table.md
+        replicates=200,
+        level=0.95,
+        power=0.8,
+        seed=20171231,
+    )
+    # 64,000 is no multiple of three folds: two of them cannot spend a third of an e-mail
+    assert 31_998.0 <= found.spend <= 32_000.0
+    curve = curves.curves["all arms"].gain_at(0.5)
+    assert found.value["gain"].iloc[0] == pytest.approx(curve.estimate)
+    (page,) = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert words_of(str(found)) == words_of(page)
+    assert numbers_of(str(found)) == pytest.approx(numbers_of(page), rel=0.03, abs=3e-4)

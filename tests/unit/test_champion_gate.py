@@ -11,8 +11,14 @@ import pytest
 import statsmodels.api as sm
 from scipy.stats import ttest_rel
 
-from promo_uplift.contracts.errors import PolicyError
-from promo_uplift.policy import champion_gate, chosen_policy_profit, scored_policy_profit
+from promo_uplift.contracts.errors import PolicyError, ScoringError
+from promo_uplift.policy import (
+    DataContract,
+    champion_gate,
+    chosen_policy_profit,
+    scored_policy_profit,
+    standing_policy_profit,
+)
 
 HOUSEHOLDS = np.repeat(np.arange(40), 3)
 
@@ -27,6 +33,7 @@ def gate(*, gain, verdict="publish", level=0.95, noise=1.0):
         champion_profit_usd=champion,
         groups=HOUSEHOLDS,
         level=level,
+        is_money_stated=True,
     )
     return decision, challenger - champion
 
@@ -46,6 +53,7 @@ def test_the_first_publishable_model_becomes_champion():
         champion_profit_usd=None,
         groups=np.arange(4),
         level=0.95,
+        is_money_stated=True,
     )
     assert decision.promote
     assert decision.difference is None
@@ -89,6 +97,7 @@ def test_with_one_row_per_household_it_is_the_paired_t_test_but_for_its_small_sa
         champion_profit_usd=champion,
         groups=np.arange(4_000),
         level=0.95,
+        is_money_stated=True,
     )
     interval = ttest_rel(challenger, champion).confidence_interval(0.95)
     assert decision.difference.ci_low == pytest.approx(interval.low, abs=1e-4)
@@ -107,6 +116,7 @@ def test_rows_of_one_household_are_not_independent():
             champion_profit_usd=np.zeros(120),
             groups=groups,
             level=0.95,
+            is_money_stated=True,
         ).difference
         return found.ci_high - found.ci_low
 
@@ -123,6 +133,7 @@ def test_profits_of_other_rows_are_refused():
             champion_profit_usd=np.zeros(3),
             groups=np.arange(4),
             level=0.95,
+            is_money_stated=True,
         )
 
 
@@ -144,6 +155,8 @@ def test_the_chosen_policy_mails_each_folds_top_share_with_the_learner_chosen_fo
 @dataclass
 class Standing:
     cate_threshold_usd: float = 2.0
+    encoder: None = None
+    contract: DataContract | None = None
 
     def score(self, households):
         return pd.DataFrame({"cate_usd": households["effect"]})
@@ -151,5 +164,79 @@ class Standing:
 
 def test_a_standing_model_mails_from_its_own_threshold_and_nobody_that_it_cannot_score():
     covariates = pd.DataFrame({"effect": [2.0, 1.9, np.nan, 5.0, 0.0, 2.1]})
-    profit = scored_policy_profit(scores=SCORES, model=Standing(), covariates=covariates, fold=FOLD)
+    data = SimpleNamespace(covariates=covariates, encoder=None)
+    profit = scored_policy_profit(scores=SCORES, model=Standing(), data=data, fold=FOLD)
     np.testing.assert_array_equal(profit, [0.0, 0.0, 0.0, 7.0, 0.0, 11.0])
+
+
+MADE_FOR = {"trials.pre_days": 84, "estimation.outcome": "spend_usd", "policy.margin_rate": 0.25}
+COVARIATES = pd.DataFrame({"effect": [2.0, 1.9, np.nan, 5.0, 0.0, 2.1]})
+
+
+class Elsewhere(Standing):
+    def score(self, households):
+        raise ScoringError("Every training covariate must be a column; missing 1 of 1: `spend`.")
+
+
+def contract(**changed):
+    return DataContract(("effect",), ("effect",), "package-1", {**MADE_FOR, **changed})
+
+
+def standing_profit(standing, challenger=None):
+    return standing_policy_profit(
+        scores=SCORES,
+        standing=standing,
+        contract=challenger,
+        data=SimpleNamespace(covariates=COVARIATES, encoder=None),
+        fold=FOLD,
+    )
+
+
+def test_no_standing_champion_has_no_profit_and_no_excuse():
+    assert standing_profit(None) == (None, "")
+
+
+@pytest.mark.parametrize("made_with", [None, contract(), contract(**{"policy.margin_rate": 0.3})])
+def test_a_champion_of_the_same_question_is_compared_whatever_its_money(made_with):
+    profit, reason = standing_profit(Standing(contract=made_with), contract())
+    assert reason == ""
+    np.testing.assert_array_equal(profit, [0.0, 0.0, 0.0, 7.0, 0.0, 11.0])
+
+
+@pytest.mark.parametrize(
+    ("standing", "said"),
+    [
+        (Elsewhere(), "missing 1 of 1: `spend`"),
+        (Standing(contract=contract(**{"trials.pre_days": 56})), "`trials.pre_days` 56 (now 84)"),
+        (Standing(contract=contract(**{"estimation.outcome": "visits"})), "`estimation.outcome`"),
+    ],
+)
+def test_a_champion_that_cannot_be_compared_stays_and_the_reason_says_why(standing, said):
+    """The run goes on: its model is the challenger."""
+    profit, reason = standing_profit(standing, contract())
+    assert profit is None
+    decision = champion_gate(
+        verdict="publish",
+        challenger_profit_usd=np.full(4, 100.0),
+        champion_profit_usd=profit,
+        groups=np.arange(4),
+        level=0.95,
+        is_money_stated=True,
+        incomparable=reason,
+    )
+    assert not decision.promote
+    assert decision.reason.startswith("The standing champion cannot be compared, and stays: ")
+    assert said in decision.reason
+
+
+def test_a_verdict_that_does_not_allow_it_is_said_before_a_champion_that_cannot_be_compared():
+    decision = champion_gate(
+        verdict="bounds_only",
+        challenger_profit_usd=np.zeros(4),
+        champion_profit_usd=None,
+        groups=np.arange(4),
+        level=0.95,
+        is_money_stated=True,
+        incomparable="it was made for something else.",
+    )
+    assert "bounds_only" in decision.reason

@@ -85,6 +85,7 @@ def policy(*, over_none=ABOVE, over_all=ABOVE, all_profit=ACROSS):
         chosen=value(over_none, Interval(0.0, 0.0, 0.0)),
         optimistic_profit_usd=Interval(2.5, 1.5, 3.5),
         winners_curse_usd=Interval(0.5, 0.1, 1.0),
+        break_even_usd=Interval(3.4, 3.4, 3.4),
         learner_by_fold=("causal_forest",),
         share_by_fold=(0.3,),
         baselines={

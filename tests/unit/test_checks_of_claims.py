@@ -24,7 +24,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "checks"
 CODES = (
     "PU-BASELINE", "PU-GAIN", "PU-CALIBRATION", "PU-NUISANCE", "PU-HONEST-FOREST", "PU-HELD-OUT",
     "PU-WINNER", "PU-COST", "PU-FUNDING", "PU-EVALUE", "PU-BOUNDS", "PU-INTERVAL", "PU-STATED",
-    "PU-SEGMENTS", "PU-CLAIM", "PU-MANY",
+    "PU-SEGMENTS", "PU-CLAIM", "PU-MANY", "PU-DRIFT",
 )  # fmt: skip
 
 
@@ -236,7 +236,7 @@ def test_the_honest_value_of_a_run_is_the_chosen_policys():
     nothing = Interval(0.0, 0.0, 0.0)
     chosen = PolicyValue(nothing, Interval(1.0, 0.5, 1.5), nothing, nothing, nothing, nothing)
     evaluation = PolicyEvaluation(
-        "t", nothing, nothing, 0.0, 0.0, chosen, nothing, nothing, (), (), {}, 0.95, 10
+        "t", nothing, nothing, 0.0, 0.0, chosen, nothing, nothing, nothing, (), (), {}, 0.95, 10
     )
     found = checks.ReportedProfit.of_evaluation(reported=1.6, evaluation=evaluation)
     assert found.honest == chosen.profit_usd

@@ -7,10 +7,16 @@ import pytest
 
 MODULES = (
     "promo_uplift.effects.clustered",
+    "promo_uplift.metrics.fold_dependence",
     "promo_uplift.metrics.gain",
     "promo_uplift.metrics.rosetta",
-    "promo_uplift.policy.experiment",
+    "promo_uplift.experiments.size",
+    "promo_uplift.experiments.value",
+    "promo_uplift.policy.allocation",
     "promo_uplift.policy.money",
+    "promo_uplift.policy.off_policy",
+    "promo_uplift.policy.rules.fairness",
+    "promo_uplift.policy.rules.ranking",
     "promo_uplift.policy.targeting",
 )
 

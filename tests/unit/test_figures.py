@@ -52,6 +52,7 @@ EVALUATION = PolicyEvaluation(
     chosen=PolicyValue(ZERO, Interval(0.21, -0.4, 0.6), ZERO, ZERO, ZERO, ZERO),
     optimistic_profit_usd=ZERO,
     winners_curse_usd=ZERO,
+    break_even_usd=ZERO,
     learner_by_fold=(),
     share_by_fold=(),
     baselines={},

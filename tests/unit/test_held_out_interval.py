@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_world import randomised_world
 
 from promo_uplift.contracts.parameters import LearnerParameters, TuningParameters
-from promo_uplift.tuning import cross_fit_learner, held_out_interval
+from promo_uplift.tuning import cross_fit_learner, cross_fitted_errors, held_out_interval
 
 EFFECT_USD = 2.0
 #: Few trees of large leaves: in a world with one effect for all, little bias and little to refit.
@@ -103,3 +105,41 @@ def test_no_replicate_offers_no_interval():
     assert bounds.shape == (200, 2)
     assert np.isnan(bounds).all()
     assert np.isfinite(cate).all()
+
+
+def errors_of(data, nuisances, *, replicates=4):
+    fitted = cross_fit_learner(
+        name="dr_learner",
+        data=data,
+        nuisances=nuisances,
+        parameters=TREES,
+        tuning=UNTUNED,
+        seed=3,
+        n_workers=1,
+    )
+    options = {"fitted": fitted, "data": data, "nuisances": nuisances, "n_replicates": replicates}
+    errors = cross_fitted_errors(**options, seed=3, n_workers=1)
+    return errors, held_out_interval(**options, level=0.95, seed=3, n_workers=1)
+
+
+def test_the_errors_of_the_diagonal_are_those_of_the_interval():
+    world = randomised_world(n_households=120, seed=1, effect_usd=EFFECT_USD)
+    errors, bounds = errors_of(*world)
+    fold = world[1].fold
+    widths = (bounds[:, 1] - bounds[:, 0]) / 2.0
+    assert errors[np.arange(len(fold)), fold] * 1.959964 == pytest.approx(widths, rel=1e-6)
+    assert np.all(errors > 0.0)
+
+
+def test_the_errors_of_a_column_know_nothing_of_its_fold():
+    data, nuisances = randomised_world(n_households=120, seed=1, effect_usd=EFFECT_USD, n_folds=4)
+    before, _ = errors_of(data, nuisances)
+    moved = replace(data, outcome=data.outcome + 50.0 * (nuisances.fold == 2))
+    after, _ = errors_of(moved, nuisances)
+    assert np.array_equal(after[:, 2], before[:, 2])
+    assert not np.array_equal(after[:, 1], before[:, 1])
+
+
+def test_without_refits_there_are_no_errors():
+    world = randomised_world(n_households=60, seed=1, effect_usd=EFFECT_USD)
+    assert np.isnan(errors_of(*world, replicates=0)[0]).all()

@@ -26,6 +26,7 @@ from promo_uplift.contracts.errors import (
     CheckError,
     ConfigurationError,
     LearnerError,
+    PolicyError,
     TrialError,
 )
 from promo_uplift.contracts.parameters import (
@@ -33,6 +34,7 @@ from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
     LearnerParameters,
+    PoliciesParameters,
     TuningParameters,
 )
 from promo_uplift.hooks import (
@@ -141,6 +143,13 @@ def test_known_learners_and_checks_pass():
     estimation = EstimationParameters.model_construct(learners={"zero": LearnerParameters()})
     checks = CheckParameters.model_construct(on_fail=dict.fromkeys(CHECKS, "refuse"))
     refuse_unknown_names(estimation=estimation, checks=checks)
+
+
+def test_unknown_policies_are_refused_before_a_run_is_opened():
+    rules = {name: {} for name in ("none", "all", "current", "random", "response", "budgets")}
+    policies = PoliciesParameters(learner="shown", error_replicates=0, rules=rules)
+    with pytest.raises(PolicyError, match="Did you mean `budget`"):
+        refuse_unknown_names(estimation=None, checks=None, policies=policies)
 
 
 def git(folder, *words):

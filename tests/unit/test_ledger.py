@@ -358,3 +358,44 @@ def test_inputs_that_cannot_be_a_campaign_are_refused(one):
         replace(PARAMETERS, margin_basis="gross")
     with pytest.raises(PolicyError, match="`max_p_value`"):
         replace(RULES, max_p_value=10.0)
+
+
+@pytest.mark.parametrize("basis", ["revenue", "shelf"])
+def test_money_that_is_not_known_adds_its_error_to_first_order(one, basis):
+    unknown = PolicyParameters.model_validate(
+        MONEY.model_dump()
+        | {
+            "margin_rate": {"normal": {"mean": 0.25, "sd": 0.01}},
+            "contact_cost_usd": {"uniform": {"low": 0.4, "high": 0.6}},
+            "redemption_cost_usd": {"triangular": {"low": 1.0, "mode": 2.0, "high": 3.0}},
+        }
+    )
+    sharp = {
+        name: effect(name, found.value, psi=0.02 * found.influence.to_numpy())
+        for name, found in one.effects.items()
+    }
+    one = replace(one, effects=sharp)
+    known = ledger_of(one, margin_basis=basis).entries
+    found = ledger_of(one, money=unknown, margin_basis=basis).entries
+    rng = np.random.default_rng(4)
+    n = 400_000
+    # the same money for every figure, the effects apart from it
+    margin = rng.normal(0.25, 0.01, n)
+    cost = rng.uniform(0.4, 0.6, n) * 100 + rng.triangular(1.0, 2.0, 3.0, n) * 10
+    gained, discount = 500.0, 70.0 if basis == "shelf" else 0.0
+    earned = margin * (gained + discount) - discount
+    drawn = {
+        "profit": earned - cost,
+        "roi": earned / cost - 1.0,
+        "break_even_effect": ((cost + discount) / margin - discount) / 100.0,
+        "contact_cost": None,
+    }
+    for entry, values in drawn.items():
+        own, before = found["8", entry], known["8", entry]
+        assert own.value == pytest.approx(before.value)
+        sd = 100 * 0.2 / np.sqrt(12) if values is None else values.std()
+        # ratios are not linear in a cost that varies by a tenth
+        exactness = 0.01 if entry in ("profit", "contact_cost") else 0.04
+        assert own.se == pytest.approx(np.hypot(before.se, sd), rel=exactness), entry
+        assert sd > 0.3 * before.se
+    assert found["8", "incremental_revenue"].se == known["8", "incremental_revenue"].se

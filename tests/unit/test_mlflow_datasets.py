@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 
 import mlflow
 import numpy as np
@@ -14,16 +15,25 @@ from kedro.io import DatasetError
 from mlflow.tracking import MlflowClient
 from small_world import randomised_world
 
+from promo_uplift.contracts.errors import ScoringError
 from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.datasets import (
     MlflowRunDataset,
     RegisteredModelDataset,
+    RegisteredVersionsDataset,
     StandingChampionDataset,
 )
+from promo_uplift.datasets.registered_model import REQUIREMENTS, registered_version
 from promo_uplift.learners.registry import build_learner
 from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.nuisance.models import ConstantRate
-from promo_uplift.policy import GateDecision, RegistryEntry, ScoringModel, support_ranges
+from promo_uplift.policy import (
+    DataContract,
+    GateDecision,
+    RegistryEntry,
+    ScoringModel,
+    support_ranges,
+)
 from promo_uplift.reporting.run_record import LearnerRecord, RunRecord
 
 NAME = "promo_uplift"
@@ -131,6 +141,14 @@ def test_a_run_is_not_loaded_through_the_catalog():
 DATA, NUISANCES = randomised_world(n_households=40, seed=0, effect_usd=6.0)
 
 
+CONTRACT = DataContract(
+    covariates=("spend", "visits"),
+    columns=("spend", "visits"),
+    data_version="package-1",
+    definition={"trials.pre_days": 84, "trials.category": None, "policy.margin_rate": 0.5},
+)
+
+
 def scoring_model(*, threshold_usd):
     """A real model of the average effect; one threshold tells it from another."""
     learner = build_learner(name="constant", choice={}).fit(
@@ -167,6 +185,7 @@ def scoring_model(*, threshold_usd):
         verdict_name="publish",
         cate_threshold_usd=threshold_usd,
         level=0.95,
+        contract=CONTRACT,
     )
 
 
@@ -239,6 +258,8 @@ def test_the_registered_model_predicts_by_its_signature(registry):
         "expected_profit_usd",
         "in_support",
         "recommend",
+        "support_reason",
+        "reason",
     ]
     outside = DATA.covariates.head(2).assign(spend=[0.0, 1e6])
     predicted = model.predict(outside)
@@ -247,6 +268,50 @@ def test_the_registered_model_predicts_by_its_signature(registry):
         scoring_model(threshold_usd=3.0).learner.ate_usd_
     )
     assert np.isnan(predicted["cate_usd"].iloc[1])
+
+
+def test_contract_and_versions_can_be_read_without_loading_the_model(registry):
+    metadata = mlflow.models.get_model_info(f"models:/{NAME}@champion").metadata
+    contract = metadata["data_contract"]
+    assert contract["covariates"] == ["spend", "visits"]
+    assert contract["definition"] == CONTRACT.definition
+    made_with = metadata["made_with"]
+    assert set(REQUIREMENTS) <= set(made_with)
+    assert made_with["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert made_with["lightgbm"] == version("lightgbm")
+
+
+def test_the_versions_behind_the_aliases_say_whether_the_gate_let_them(registry):
+    found = RegisteredVersionsDataset(name=NAME).load()
+    assert set(found) == {"champion", "challenger"}
+    champion, challenger = found["champion"], found["challenger"]
+    assert (champion.number, champion.passed_gate, champion.gate) == ("2", True, "promote: True")
+    assert (challenger.number, challenger.passed_gate) == ("3", False)
+    assert champion.made_with == champion.running
+    assert champion.load().cate_threshold_usd == 2.0
+    assert champion.load().contract == CONTRACT
+    assert challenger.load().cate_threshold_usd == 3.0
+
+
+def test_nothing_registered_is_no_version(store):
+    assert RegisteredVersionsDataset(name="nobody").load() == {}
+    with pytest.raises(DatasetError, match="registered by a run"):
+        RegisteredVersionsDataset(name=NAME).save({})
+
+
+def test_a_model_that_cannot_be_unpickled_names_the_packages_that_differ(registry, monkeypatch):
+    running = registered_version(name=NAME, number="2").running
+    monkeypatch.setattr(
+        "promo_uplift.datasets.registered_model.running_versions",
+        lambda: running | {"lightgbm": "0.1"},
+    )
+
+    def fails(*_):
+        raise AttributeError("no such class")
+
+    monkeypatch.setattr("mlflow.pyfunc.load_model", fails)
+    with pytest.raises(ScoringError, match=r"no such class\. .*`lightgbm` [\d.]+ \(now 0\.1\)"):
+        registered_version(name=NAME, number="2").load()
 
 
 def test_aliases_are_not_moved_by_loading_or_saving_the_wrong_way():

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ COLUMNS = [
     "expected_profit_usd",
     "in_support",
     "recommend",
+    "support_reason",
+    "reason",
 ]
 MONEY = PolicyParameters(
     margin_rate=0.5,
@@ -166,6 +169,98 @@ def test_scoring_leaves_the_table_as_it_was_and_survives_a_pickle():
     copied = pickle.loads(pickle.dumps(MODEL))  # noqa: S301 - our own bytes
     pd.testing.assert_frame_equal(copied.score(HOUSEHOLDS), MODEL.score(HOUSEHOLDS))
     pd.testing.assert_frame_equal(HOUSEHOLDS, before)
+
+
+def one_household(model, row):
+    """What the docstrings say of one household, spelled out; the oracle of a whole table."""
+    outside = [
+        (name, row[name])
+        for name, low, high, seen in zip(
+            model.ranges.names,
+            model.ranges.low,
+            model.ranges.high,
+            model.ranges.missing_seen,
+            strict=True,
+        )
+        if (not seen if np.isnan(row[name]) else not low <= row[name] <= high)
+    ]
+    if outside:
+        name, value = outside[0]
+        kind = "missing_not_seen_in_training" if np.isnan(value) else "outside_training_range"
+        return [np.nan] * 4 + [False, False, f"covariate_{kind}:{name}", "outside_support"]
+    frame = pd.DataFrame([row])
+    cate = float(model.learner.predict_cate(covariates=frame)[0])
+    low, high = model.learner.predict_interval(covariates=frame, level=model.level)[0]
+    profit = MONEY.margin_rate * cate - MONEY.contact_cost_usd
+    propensity = model.propensity_model.predict_propensity(covariates=frame)[0]
+    overlaps = model.ranges.overlap_low <= propensity <= model.ranges.overlap_high
+    if not overlaps:
+        reason = "outside_support"
+    elif profit <= 0:
+        reason = "below_break_even"
+    elif cate < model.cate_threshold_usd:
+        reason = "below_share_threshold"
+    elif low <= MONEY.contact_cost_usd / MONEY.margin_rate:
+        reason = "targeted_interval_includes_break_even"
+    else:
+        reason = "targeted"
+    said = "" if overlaps else "propensity_outside_overlap"
+    return [cate, low, high, profit, overlaps, reason.startswith("targeted"), said, reason]
+
+
+@dataclass
+class SpendPropensity(Rates):
+    """Mailed the more, the more they spend."""
+
+    def predict_propensity(self, *, covariates):
+        return covariates["spend"].to_numpy() / 9.0
+
+
+def test_a_table_is_scored_as_each_of_its_households_is_by_the_rules():
+    """Every reason occurs, and every figure is the same to the last bit."""
+    rng = np.random.default_rng(0)
+    households = pd.DataFrame(
+        {"spend": rng.uniform(-1.0, 11.0, 400).round(2), "visits": rng.choice([np.nan, 4, 5], 400)}
+    )
+    households.loc[::40, "spend"] = np.nan
+    model = replace(MODEL, propensity_model=SpendPropensity(), cate_threshold_usd=2.5)
+    found = model.score(households)
+    expected = pd.DataFrame(
+        [one_household(model, row) for row in households.to_dict("records")], columns=COLUMNS
+    )
+    pd.testing.assert_frame_equal(found, expected.astype(found.dtypes.to_dict()), check_exact=True)
+    assert set(found["reason"]) == {
+        "outside_support",
+        "below_break_even",
+        "below_share_threshold",
+        "targeted_interval_includes_break_even",
+        "targeted",
+    }
+    assert set(found["support_reason"]) == {
+        "",
+        "propensity_outside_overlap",
+        "covariate_outside_training_range:spend",
+        "covariate_missing_not_seen_in_training:spend",
+        "covariate_outside_training_range:visits",
+    }
+
+
+def test_a_category_that_training_never_saw_is_said():
+    encoder = SimpleNamespace(
+        columns=(SimpleNamespace(name="spend", kind="category"),),
+        encode=lambda frame: (
+            pd.DataFrame({"spend": 9.0, "visits": 4.0}, index=range(len(frame))),
+            (frame["spend"] != "new").to_numpy(),
+        ),
+    )
+    model = replace(MODEL, encoder=encoder)
+    assert (model.columns, model.categories) == (("spend",), ("spend",))
+    table = model.score(pd.DataFrame({"spend": ["old", "new"]}))
+    assert table["support_reason"].tolist() == ["", "category_not_seen_in_training"]
+    assert table["reason"].tolist() == ["targeted", "outside_support"]
+    assert table["cate_usd"].isna().tolist() == [False, True]
+    with pytest.raises(ScoringError, match=r"missing 1 of 1: `spend` \(is it `spent`\?\)"):
+        model.score(pd.DataFrame({"spent": ["old"]}))
 
 
 def test_rows_are_scored_one_by_one():

@@ -14,7 +14,6 @@ from promo_uplift.policy import (
     Support,
     break_even_cate,
     expected_profit,
-    households_per_arm,
     share_threshold,
     support,
     support_ranges,
@@ -187,21 +186,3 @@ class TestSupport:
         )
         with pytest.raises(PolicyError, match=r"missing: \['b', 'never'\]"):
             support(ranges=ranges, covariates=self.training[["a"]], propensity=np.zeros(4))
-
-
-class TestExperimentSize:
-    def test_a_test_of_that_size_has_that_power(self):
-        n = households_per_arm(effect_usd=0.5, sd_usd=2.0, level=0.95, power=0.8)
-        rng = np.random.default_rng(0)
-        arms = rng.normal(0, 2.0, (4_000, 2, n))
-        difference = arms[:, 0].mean(axis=1) + 0.5 - arms[:, 1].mean(axis=1)
-        found = np.abs(difference) > 1.959964 * 2.0 * np.sqrt(2 / n)
-        assert found.mean() == pytest.approx(0.8, abs=0.02)
-
-    @pytest.mark.parametrize("effect", [0.0, np.inf])
-    def test_nothing_to_find_has_no_size(self, effect):
-        assert households_per_arm(effect_usd=effect, sd_usd=2.0, level=0.95, power=0.8) is None
-
-    def test_an_outcome_that_does_not_vary_is_refused(self):
-        with pytest.raises(PolicyError, match="`sd_usd` must be above 0"):
-            households_per_arm(effect_usd=1.0, sd_usd=0.0, level=0.95, power=0.8)

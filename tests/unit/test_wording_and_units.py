@@ -78,13 +78,13 @@ def test_money_that_nobody_stated_is_none(money):
     free = FREE if money else {}
     with pytest.raises(ValidationError, match="`are_stated` must be true where"):
         policy(**(free | money), are_stated=False)
-    assert policy(**FREE, are_stated=False).margin_per_unit == 1.0
+    assert policy(**FREE, are_stated=False).expected.margin_per_unit == 1.0
 
 
 def test_the_value_of_a_unit_multiplies_the_margin():
     visits = policy(outcome_value_usd=20.0)
-    assert visits.margin_per_unit == pytest.approx(5.0)
-    assert visits.break_even_cate_usd == pytest.approx(0.15)
+    assert visits.expected.margin_per_unit == pytest.approx(5.0)
+    assert visits.expected.break_even_cate_usd == pytest.approx(0.15)
 
 
 TABLE = pd.DataFrame(

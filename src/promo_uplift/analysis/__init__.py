@@ -1,9 +1,11 @@
 """From trials as arrays to effects, decision and verdict: what pipelines and library share."""
 
+from promo_uplift.analysis.arm_allocation import ArmAllocation, allocate_arms
 from promo_uplift.analysis.arms import ArmCurves, ArmEffects, arm_cost_curves, cross_fit_arms
 from promo_uplift.analysis.decision import (
     PolicyValues,
     bound_champion,
+    data_contract,
     deploy,
     list_households,
     reach_verdict,
@@ -22,6 +24,17 @@ from promo_uplift.analysis.estimation import (
     rank_learners,
     scores_table,
 )
+from promo_uplift.analysis.experiment import (
+    ExperimentConclusion,
+    NextExperiment,
+    conclude_experiment,
+    draw_lots,
+    plan_next_experiment,
+    plan_record,
+    plan_text,
+    worth_finding,
+)
+from promo_uplift.analysis.experiment_verdict import experiment_verdict_text
 from promo_uplift.analysis.heterogeneity import (
     Heterogeneity,
     describe_affected,
@@ -33,21 +46,48 @@ from promo_uplift.analysis.hidden_confounding import (
     bound_hidden_confounding,
     evaluated_contacts,
 )
+from promo_uplift.analysis.policies import compare_policies
+from promo_uplift.analysis.recommendation import (
+    Recommendation,
+    recommend,
+    recommendation_text,
+)
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
+from promo_uplift.analysis.scoring import (
+    CanonicalData,
+    Households,
+    differences_now,
+    households_of_a_cut,
+    households_of_a_table,
+    report_table,
+    scores_of,
+    scoring_report,
+    scoring_subject,
+    scoring_text,
+)
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.analysis.value import tuning_table
+from promo_uplift.analysis.what_if import OtherMoney, value_other_money
 from promo_uplift.contracts.parameters import BASELINES, AnalysisParameters
 
 __all__ = [
     "BASELINES",
     "Analysis",
     "AnalysisParameters",
+    "ArmAllocation",
     "ArmCurves",
     "ArmEffects",
+    "CanonicalData",
+    "ExperimentConclusion",
     "Heterogeneity",
     "HiddenConfounding",
+    "Households",
+    "NextExperiment",
+    "OtherMoney",
     "PolicyValues",
+    "Recommendation",
+    "allocate_arms",
     "analyse_trials",
     "arm_cost_curves",
     "average_effects",
@@ -56,25 +96,45 @@ __all__ = [
     "check_effects",
     "choose_champion",
     "compare_definitions",
+    "compare_policies",
+    "conclude_experiment",
     "cross_fit_arms",
     "cross_fit_learners",
+    "data_contract",
     "deploy",
     "describe_affected",
+    "differences_now",
+    "draw_lots",
     "estimate_nuisances",
     "estimate_placebo",
     "evaluated_contacts",
+    "experiment_verdict_text",
     "explain_effects",
     "find_heterogeneity",
     "held_out_scores",
+    "households_of_a_cut",
+    "households_of_a_table",
     "in_outcome_unit",
     "list_households",
     "overlap_of",
+    "plan_next_experiment",
+    "plan_record",
+    "plan_text",
     "rank_learners",
     "reach_verdict",
+    "recommend",
+    "recommendation_text",
     "refuse_unknown",
     "repeated_effects",
+    "report_table",
+    "scores_of",
     "scores_table",
     "scoring_model",
+    "scoring_report",
+    "scoring_subject",
+    "scoring_text",
     "tuning_table",
+    "value_other_money",
     "value_policies",
+    "worth_finding",
 ]

@@ -33,6 +33,8 @@ from promo_uplift.contracts.parameters import (
     MetricParameters,
     NuisanceParameters,
     PolicyParameters,
+    SourceParameters,
+    TrialParameters,
     TuningParameters,
     WordingParameters,
 )
@@ -47,6 +49,7 @@ from promo_uplift.effects import (
     clustered_mean,
     manski_bounds,
 )
+from promo_uplift.experiments import residual_sd
 from promo_uplift.explanation import heterogeneity_sentence
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection, with_expected_random
@@ -54,10 +57,13 @@ from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment
 from promo_uplift.nuisance.parallel import run_in_order
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import (
+    DataContract,
     HouseholdPredictions,
     PolicyCandidates,
     PolicyEvaluation,
     ScoringModel,
+    definition_of_a_table,
+    definition_of_raw_tables,
     evaluate_policy,
     policy_curve,
     policy_scores,
@@ -196,10 +202,51 @@ def deploy(
 
     An ensemble is weighted by its members' held-out effects, ``cross_fitted``.
     """
+    learner = deploy_learner(
+        name=champion,
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        nuisance=nuisance,
+        estimation=estimation,
+        tuning=tuning,
+        seed=seed,
+    )
+    models = fit_deployment_nuisances(
+        data=data,
+        fold=nuisances.fold,
+        parameters=nuisance,
+        seed=seed,
+        n_workers=estimation.n_workers,
+        storage=tuning.storage,
+        study_prefix=learner_digest(
+            name=champion,
+            data=data,
+            nuisance=nuisance,
+            estimation=estimation,
+            tuning=tuning,
+            seed=seed,
+        ),
+    )
+    return learner, models
 
-    def digest(name: str) -> str:
+
+def deploy_learner(
+    *,
+    name: str,
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    nuisance: NuisanceParameters,
+    estimation: EstimationParameters,
+    tuning: TuningParameters,
+    seed: int,
+) -> DeployedLearner:
+    """Fit one learner on all rows; an ensemble by its members' held-out effects."""
+
+    def digest(one: str) -> str:
         return learner_digest(
-            name=name,
+            name=one,
             data=data,
             nuisance=nuisance,
             estimation=estimation,
@@ -208,14 +255,14 @@ def deploy(
         )
 
     before = read_warm_start(tuning.warm_start)
-    if is_combination(champion):
+    if is_combination(name):
         members = {
-            name: cross_fitted[name]
-            for name in ensemble_members(estimation.learners)
-            if name in cross_fitted
+            one: cross_fitted[one]
+            for one in ensemble_members(estimation.learners)
+            if one in cross_fitted
         }
-        learner = fit_deployed_ensemble(
-            name=champion,
+        return fit_deployed_ensemble(
+            name=name,
             weights=deployed_weights(
                 members=members, data=data, nuisances=nuisances, loss=estimation.ensemble_loss
             ),
@@ -226,32 +273,21 @@ def deploy(
             seed=seed,
             interval_replicates=estimation.interval_replicates,
             storage=tuning.storage,
-            study_prefixes={name: digest(name) for name in members},
+            study_prefixes={one: digest(one) for one in members},
             warm_starts=before,
         )
-    else:
-        learner = fit_deployed(
-            name=champion,
-            data=data,
-            nuisances=nuisances,
-            parameters=estimation.learners[champion],
-            tuning=tuning,
-            seed=seed,
-            interval_replicates=estimation.interval_replicates,
-            storage=tuning.storage,
-            study_prefix=digest(champion),
-            warm_start=before.get(champion),
-        )
-    models = fit_deployment_nuisances(
+    return fit_deployed(
+        name=name,
         data=data,
-        fold=nuisances.fold,
-        parameters=nuisance,
+        nuisances=nuisances,
+        parameters=estimation.learners[name],
+        tuning=tuning,
         seed=seed,
-        n_workers=estimation.n_workers,
+        interval_replicates=estimation.interval_replicates,
         storage=tuning.storage,
-        study_prefix=digest(champion),
+        study_prefix=digest(name),
+        warm_start=before.get(name),
     )
-    return learner, models
 
 
 def reach_verdict(
@@ -275,7 +311,6 @@ def reach_verdict(
     ``shown`` is the learner whose differences between households the text speaks of;
     ``treatment_definition`` None where a table brought its own treatment.
     """
-    held_out = nuisances.held_out()
     facts = (
         windows,
         lottery_of(data=data, nuisances=nuisances, metrics=metrics),
@@ -298,7 +333,7 @@ def reach_verdict(
                 values=held_out_scores(data=data, nuisances=nuisances), groups=data.groups
             ),
             bounds=manski_bounds(treatment=data.treatment, outcome=data.outcome),
-            residual_sd_usd=float((data.outcome - held_out.outcome_mean).std()),
+            residual_sd_usd=residual_sd(data=data, nuisances=nuisances),
             redemption_rate=float(nuisances.redemption_held_out().mean()),
             level=metrics.level,
             power=checks.power,
@@ -360,8 +395,9 @@ def scoring_model(
     checks: CheckParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
+    contract: DataContract | None = None,
 ) -> ScoringModel:
-    """Put together what scores new households: effect, support, money, verdict."""
+    """Put together what scores new households: effect, support, money, verdict, contract."""
     return ScoringModel(
         learner=learner.learner,
         propensity_model=models,
@@ -381,4 +417,33 @@ def scoring_model(
         ),
         level=metrics.level,
         encoder=data.encoder,
+        contract=contract,
+    )
+
+
+def data_contract(
+    *,
+    data: TrialData,
+    data_version: str,
+    trials: TrialParameters,
+    estimation: EstimationParameters,
+    source: SourceParameters,
+    policy: PolicyParameters,
+) -> DataContract:
+    """Return what a scoring model of these trials is a function of, besides itself."""
+    covariates = tuple(str(name) for name in data.covariates.columns)
+    is_table = data.row is not None
+    return DataContract(
+        covariates=covariates,
+        columns=covariates
+        if data.encoder is None
+        else tuple(column.name for column in data.encoder.columns),
+        data_version=data_version,
+        definition=definition_of_a_table(
+            estimation=estimation, policy=policy, comparison=data.comparison
+        )
+        if is_table
+        else definition_of_raw_tables(
+            trials=trials, estimation=estimation, source=source, policy=policy
+        ),
     )

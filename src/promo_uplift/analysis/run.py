@@ -23,7 +23,7 @@ from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances
 from promo_uplift.effects import PlaceboEffect, no_placebo
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
-from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.policy import PolicyEvaluation, build_policies
 from promo_uplift.tuning import check_configured_learners
 
 
@@ -80,15 +80,17 @@ class Analysis:
 
 
 def refuse_unknown(parameters: AnalysisParameters) -> None:
-    """Refuse learners and checks that no registry knows, before anything is fitted.
+    """Refuse learners, checks and policies that no registry knows, before anything is fitted.
 
     Raises
     ------
-    LearnerError, CheckError
+    LearnerError, CheckError, PolicyError
         Naming them.
     """
     validate_check_parameters(parameters.checks)
     check_configured_learners(parameters.estimation.learners)
+    if parameters.policies is not None:
+        build_policies(parameters.policies)
 
 
 def analyse_trials(

@@ -241,7 +241,12 @@ def judge_policy(
     cates: Mapping[str, FloatArray],
     held_out: Mapping[str, FloatArray],
 ) -> None:
-    """Add the policy's profit against the true profit of that very policy, and its regret."""
+    """Add the policy's profit against the true profit of that very policy, and its regret.
+
+    Without a stated cost there is no profit to judge.
+    """
+    if not question.policy.are_stated:
+        return
     profit = true_profit(truth=question.truth, parameters=question.policy)
     best: TruePolicies = true_policies(profit=profit)
     numbers = [part.fold for part in folds]

@@ -81,7 +81,8 @@ def true_ranking(
 
 def true_profit(*, truth: TrialTruth, parameters: PolicyParameters) -> FloatArray:
     """Return the true profit of contacting each row, USD, before costs of redemption, ``(n,)``."""
-    return parameters.margin_per_unit * truth.cate - parameters.contact_cost_usd
+    money = parameters.expected
+    return money.margin_per_unit * truth.cate - money.contact_cost_usd
 
 
 def true_policies(*, profit: FloatArray) -> TruePolicies:

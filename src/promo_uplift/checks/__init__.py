@@ -4,6 +4,7 @@ from promo_uplift.checks.baseline import RankingScore
 from promo_uplift.checks.calibration import PredictedEffectSlope
 from promo_uplift.checks.claims import Claim, Claims
 from promo_uplift.checks.contact_cost import ContactCost
+from promo_uplift.checks.drift import NextCampaigns
 from promo_uplift.checks.e_value import StatedEValue
 from promo_uplift.checks.effect_bounds import EffectBounds
 from promo_uplift.checks.evidence import SEVERITY, Check, CheckResult, Evidence, Finding
@@ -47,6 +48,7 @@ __all__ = [
     "ForestIntervals",
     "GainCurveEnd",
     "HouseholdUse",
+    "NextCampaigns",
     "OutcomeModel",
     "PickedFindings",
     "PolicyProfit",

@@ -22,6 +22,7 @@ from promo_uplift.checks import (
     contact_cost,
     controls,
     coverage,
+    drift,
     e_value,
     effect_bounds,
     eligibility,
@@ -116,6 +117,7 @@ _MODULES = (
     segments,
     claims,
     many,
+    drift,
 )
 CHECKS: Final[dict[str, Check]] = {module.CHECK.code: module.CHECK for module in _MODULES}
 

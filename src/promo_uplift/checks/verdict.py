@@ -18,8 +18,9 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import Interval
 from promo_uplift.effects import ClusteredMean, ManskiBounds, minimum_detectable_effect
-from promo_uplift.policy import PolicyEvaluation, households_per_arm
-from promo_uplift.policy.money import break_even_effect
+from promo_uplift.experiments import households_per_arm
+from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.policy.money import break_even_effect, money_words
 
 Action = Literal[
     "target", "mail_all", "mail_none", "use_effects", "use_average", "experiment", "stop"
@@ -294,15 +295,20 @@ class _Spoken:
         source = "ASSUMED, not in the data" if parameters.values_are_assumptions else "as given"
         worth = parameters.outcome_value_usd
         value = "" if worth == 1.0 else f"{worth:.2f} USD for a unit of the outcome, "
+        found = self.policy.break_even_usd
+        between = (
+            f" ({words.number(found.ci_low)} to {words.number(found.ci_high)})"
+            if parameters.is_uncertain
+            else ""
+        )
         return (
-            f"Break-even effect: {words.size(self.break_even)}; to find it takes {size} "
+            f"Break-even effect: {words.size(self.break_even)}{between}; to find it takes {size} "
             f"({self.facts.power:.0%} power).",
             f"Profit of targeting per {words.subject}: {_usd(self.policy.chosen.profit_usd)} on "
             f"{words.subjects} that did not choose it, "
             f"{_usd(self.policy.optimistic_profit_usd)} read off those that did.",
-            f"Money ({source}): {value}margin {parameters.margin_rate:.0%}, "
-            f"contact {parameters.contact_cost_usd:.2f} USD, "
-            f"redeeming {words.subject} {parameters.redemption_cost_usd:.2f} USD.",
+            f"Money ({source}): {value}"
+            f"{money_words(parameters=parameters, redeeming=f'redeeming {words.subject}')}.",
         )
 
 

@@ -40,6 +40,10 @@ class PolicyError(PromoUpliftError, ValueError):
     """A policy or its money parameters cannot be evaluated."""
 
 
+class ExperimentError(PromoUpliftError, ValueError):
+    """An experiment cannot be drawn or analysed: too few households, a result of other rows."""
+
+
 class ScoringError(PromoUpliftError, ValueError):
     """A table of households cannot be scored by the model (columns, types)."""
 

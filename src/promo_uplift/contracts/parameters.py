@@ -7,11 +7,22 @@ are annotated with them.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+import numpy as np
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from promo_uplift.contracts.money import (
+    Distribution,
+    Money,
+    MoneyDraws,
+    ShareAmount,
+    UsdAmount,
+    expected_amount,
+)
 from promo_uplift.contracts.results import Interval
+from promo_uplift.contracts.strict import Parameters as Parameters  # noqa: PLC0414 - for importers
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 OpenShare = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -26,12 +37,6 @@ VerdictName = Literal["publish", "bounds_only", "experiment_needed", "refuse"]
 
 #: Always in the leaderboard: no model is read without them.
 BASELINES = ("zero", "constant", "response", "random")
-
-
-class Parameters(BaseModel):
-    """Base: unknown keys refused, no coercion, immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class SourceParameters(Parameters):
@@ -266,15 +271,20 @@ class MetricParameters(Parameters):
 class PolicyParameters(Parameters):
     """Money. The public data holds none of it: the values are inputs, never estimates.
 
+    Each amount is a number or a distribution; decisions are taken at ``expected`` money, intervals
+    hold what is not known of it. The retailer pays ``retailer_funded_share`` of a redemption's
+    cost, and ``budget_usd`` for all contacts of a run together; None: no limit.
     ``values_are_assumptions`` marks every output that uses them. ``are_stated`` False says that
     nobody named a cost: then the margin is 1 and every cost 0, so that "profit" is the outcome
     itself, and no profit is reported.
     """
 
-    margin_rate: Share
+    margin_rate: ShareAmount
     outcome_value_usd: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
-    contact_cost_usd: Usd
-    redemption_cost_usd: Usd
+    contact_cost_usd: UsdAmount
+    redemption_cost_usd: UsdAmount
+    retailer_funded_share: ShareAmount = 1.0
+    budget_usd: UsdAmount | None = None
     values_are_assumptions: bool
     are_stated: bool = True
     grid_points: Annotated[int, Field(ge=11)]
@@ -282,25 +292,59 @@ class PolicyParameters(Parameters):
 
     @model_validator(mode="after")
     def _money_that_nobody_stated_is_none(self) -> PolicyParameters:
-        money = (self.margin_per_unit, self.contact_cost_usd, self.redemption_cost_usd)
-        if not self.are_stated and money != (1.0, 0.0, 0.0):
+        is_none = (
+            not self.is_uncertain
+            and (self.expected.margin_per_unit, self.contact_cost_usd) == (1.0, 0.0)
+            and (self.redemption_cost_usd, self.budget_usd) == (0.0, None)
+        )
+        if not self.are_stated and not is_none:
             raise ValueError(
-                "`are_stated` must be true where a margin or a cost is given; found "
-                f"margin_rate={money[0]}, contact_cost_usd={money[1]}, "
-                f"redemption_cost_usd={money[2]}. Set it to true, or margin 1 and costs 0."
+                "`are_stated` must be true where a margin, a cost or a budget is given; found "
+                f"margin_rate={self.margin_rate}, contact_cost_usd={self.contact_cost_usd}, "
+                f"redemption_cost_usd={self.redemption_cost_usd}, budget_usd={self.budget_usd}. "
+                "Set it to true, or margin 1, costs 0 and no budget."
             )
         return self
 
     @property
-    def break_even_cate_usd(self) -> float:
-        """Effect on spend at which a contact without redemption pays for itself, USD."""
-        margin = self.margin_per_unit
-        return float("inf") if margin == 0 else self.contact_cost_usd / margin
+    def is_uncertain(self) -> bool:
+        """Whether a margin or a cost is a distribution."""
+        amounts = (self.margin_rate, self.contact_cost_usd, self.redemption_cost_usd)
+        return any(isinstance(one, Distribution) for one in (*amounts, self.retailer_funded_share))
 
     @property
-    def margin_per_unit(self) -> float:
-        """Margin on one unit of the outcome, USD; the margin rate where the outcome is in USD."""
-        return self.margin_rate * self.outcome_value_usd
+    def expected(self) -> Money:
+        """Expected money. Profit is linear in it, so it is what a decision rests on."""
+        return Money(
+            margin_rate=expected_amount(self.margin_rate),
+            outcome_value_usd=self.outcome_value_usd,
+            contact_cost_usd=expected_amount(self.contact_cost_usd),
+            redemption_cost_usd=expected_amount(self.retailer_funded_share)
+            * expected_amount(self.redemption_cost_usd),
+            budget_usd=None if self.budget_usd is None else expected_amount(self.budget_usd),
+        )
+
+    def draws(self, *, replicates: int, rng: np.random.Generator) -> MoneyDraws | None:
+        """Draw the money of each replicate, after the expected money; None where all is known.
+
+        Amounts are independent. Each has a child of ``rng`` of its own, which is not advanced.
+        """
+        if not self.is_uncertain:
+            return None
+
+        def drawn(amount: float | Distribution, own: np.random.Generator) -> np.ndarray:
+            if not isinstance(amount, Distribution):
+                return np.full(1 + replicates, amount)
+            return np.append(amount.mean, amount.draw(size=replicates, rng=own))
+
+        amounts = (
+            self.margin_rate,
+            self.contact_cost_usd,
+            self.redemption_cost_usd,
+            self.retailer_funded_share,
+        )
+        margin, contact, redemption, funded = map(drawn, amounts, rng.spawn(len(amounts)))
+        return MoneyDraws(margin * self.outcome_value_usd, contact, redemption * funded)
 
 
 class CovariateGroup(Parameters):
@@ -356,6 +400,23 @@ class SensitivityParameters(Parameters):
         return self
 
 
+Setting = Scalar | list[Scalar] | None
+
+
+class PoliciesParameters(Parameters):
+    """Policies that are valued side by side, by name, each with its settings (docs/policies.md).
+
+    ``rules`` holds the baselines always. ``learner`` is whose effects the policies use: the
+    champion's, or those of the learner shown, which differ between households.
+    ``error_replicates`` half-sample refits give the standard error of each effect; 0: there is
+    none, and policies that need one are not valued, and say so.
+    """
+
+    learner: Literal["champion", "shown"]
+    error_replicates: Annotated[int, Field(ge=0)]
+    rules: dict[str, dict[str, Setting]] = Field(min_length=1)
+
+
 class CheckParameters(Parameters):
     """Thresholds of the checks and what a failure allows at best."""
 
@@ -409,6 +470,7 @@ class CheckParameters(Parameters):
     min_same_sign_share: Share
     min_agreement_p: OpenShare
     max_forbidden_weight: Share
+    min_drift_p: OpenShare
 
     @model_validator(mode="after")
     def _night_has_hours(self) -> CheckParameters:
@@ -499,6 +561,48 @@ class TableParameters(Parameters):
     identifier_share: OpenShare
 
 
+class ScoringParameters(Parameters):
+    """Which registered model scores which households, and in what portions.
+
+    Attributes
+    ----------
+    alias : str
+        Alias of the registered model; any but ``champion`` is said aloud.
+    table : str or None
+        CSV or Parquet file, or a folder of them, with a row per household.
+    as_of : date or None
+        Date as of which the canonical tables are cut instead.
+    id_column : str or None
+        Column that names a household; None: ``household_id`` where there is one, else the row.
+    chunk_rows : int
+        Rows that are in memory at once.
+    """
+
+    alias: Annotated[str, Field(min_length=1)]
+    table: str | None
+    as_of: date | None
+    id_column: str | None
+    chunk_rows: Count
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _a_date_may_come_as_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"`as_of` must be a date as 2017-11-01, got {value!r}.") from error
+
+    @model_validator(mode="after")
+    def _one_source_of_households(self) -> ScoringParameters:
+        if self.table is not None and self.as_of is not None:
+            raise ValueError(
+                f"Give `table` or `as_of`, not both; got {self.table!r} and {self.as_of}."
+            )
+        return self
+
+
 class ReportParameters(Parameters):
     """Resolution of figures."""
 
@@ -541,7 +645,10 @@ class ExplanationParameters(Parameters):
 
 
 class AnalysisParameters(Parameters):
-    """Everything that an analysis of trials is a function of, besides the trials and the seed."""
+    """Everything that an analysis of trials is a function of, besides the trials and the seed.
+
+    ``policies`` None compares none.
+    """
 
     nuisance: NuisanceParameters
     estimation: EstimationParameters
@@ -551,3 +658,4 @@ class AnalysisParameters(Parameters):
     checks: CheckParameters
     wording: WordingParameters
     explanation: ExplanationParameters = ExplanationParameters()
+    policies: PoliciesParameters | None = None

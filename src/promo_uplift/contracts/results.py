@@ -14,7 +14,7 @@ evaluates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,8 +42,27 @@ class Interval:
     ci_high: float
 
 
+class ColumnOfTable(Protocol):
+    """A column of a user's table that becomes covariates."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the table."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """``number`` or ``category``."""
+        ...
+
+
 class CovariateEncoder(Protocol):
     """Turns rows of a user's table into the covariates that models were fitted on."""
+
+    @property
+    def columns(self) -> Sequence[ColumnOfTable]:
+        """Columns of the table that it reads."""
+        ...
 
     def encode(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
         """Covariates ``(m, p)`` and whether training saw every category of the row ``(m,)``."""
@@ -81,6 +100,8 @@ class TrialData:
         How that table's columns became covariates; None for retail trials.
     comparison : str or None
         "<arm> against <control>" of that table; None for retail trials.
+    time_zero : datetime64[D] (n,) or None
+        Day from which the outcome of each row counts; None where no date is known.
     """
 
     covariates: pd.DataFrame
@@ -93,6 +114,7 @@ class TrialData:
     row: IntArray | None = None
     encoder: CovariateEncoder | None = None
     comparison: str | None = None
+    time_zero: NDArray[np.datetime64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
-"""The MLflow registry: logs and registers the scoring model, moves aliases, loads the champion."""
+"""The MLflow registry: registers the scoring model, moves aliases, loads what they stand for."""
 
 from __future__ import annotations
 
 import logging
 import pickle
+import platform
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,18 +19,32 @@ from typing import Any, NoReturn
 import mlflow
 from kedro.io import AbstractDataset, DatasetError
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
+from mlflow.models import ModelSignature, infer_signature
 from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema
+from pandas.api.types import is_numeric_dtype
 
 import promo_uplift
+from promo_uplift.contracts.errors import ScoringError
 from promo_uplift.datasets import scoring_pyfunc
-from promo_uplift.datasets.scoring_pyfunc import ARTIFACT
-from promo_uplift.policy import RegistryEntry, ScoringModel
+from promo_uplift.datasets.scoring_pyfunc import ARTIFACT, MISSING_AS_NULL
+from promo_uplift.policy import (
+    CHALLENGER,
+    CHAMPION,
+    RegisteredVersion,
+    RegistryEntry,
+    ScoringModel,
+    package_differences,
+)
+from promo_uplift.provenance import DISTRIBUTION
 
 logger = logging.getLogger(__name__)
 
-CHALLENGER = "challenger"
-CHAMPION = "champion"
+#: Entries of the model's metadata.
+MADE_WITH = "made_with"
+DATA_CONTRACT = "data_contract"
+#: Codes of the registry for a model, an alias or a version that is not there.
+NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 #: Where Python itself and installed packages lie.
 INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")
 #: What the pickled model needs to predict; pinned to the versions that trained it.
@@ -40,12 +56,49 @@ REQUIREMENTS = (
     "joblib",
     "matplotlib",
     "mlflow",
+    "numba",
     "numpy",
     "pandas",
     "pydantic",
     "scikit-learn",
     "scipy",
 )
+
+
+def signature_of(entry: RegistryEntry) -> ModelSignature:
+    """Columns that a table of households must hold, whatever is missing in them, and the scores.
+
+    MLflow infers from a missing value in the example that the whole column may be absent; then a
+    server answers its absence without its name, and a Spark function cannot find its columns.
+    """
+    signature = infer_signature(
+        entry.example, entry.model.score(entry.example), params={MISSING_AS_NULL: False}
+    )
+    signature.inputs = Schema(
+        [
+            ColSpec("double" if is_numeric_dtype(values) else "string", str(name))
+            for name, values in entry.example.items()
+        ]
+    )
+    return signature
+
+
+def running_versions() -> dict[str, str]:
+    """Python (to its minor version) and the packages that a model's figures rest on."""
+    major, minor, _ = platform.python_version_tuple()
+    found = {"python": f"{major}.{minor}"}
+    for name in (*REQUIREMENTS, DISTRIBUTION):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # the sources alone, on the import path
+            continue
+    return found
+
+
+def model_metadata(model: ScoringModel) -> dict[str, Any]:
+    """Return what can be read of a registered model without loading it: contract and versions."""
+    contract = None if model.contract is None else asdict(model.contract)
+    return {DATA_CONTRACT: contract, MADE_WITH: running_versions()}
 
 
 @contextmanager
@@ -120,16 +173,23 @@ class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):
                 name="model",
                 python_model=scoring_pyfunc.__file__,
                 artifacts={ARTIFACT: str(pickled)},
-                signature=infer_signature(data.example, data.model.score(data.example)),
+                signature=signature_of(data),
                 input_example=data.example,
                 code_paths=[str(Path(promo_uplift.__file__).parent), *own_code(data.model)],
                 pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
                 registered_model_name=self._name,
+                metadata=model_metadata(data.model),
             )
         client = MlflowClient()
         number = str(logged.registered_model_version)
         client.set_registered_model_alias(self._name, CHALLENGER, number)
-        client.set_model_version_tag(self._name, number, "gate", data.gate.reason)
+        tags = {
+            "gate": data.gate.reason,
+            "passed_gate": str(data.gate.promote),
+            "verdict": data.model.verdict_name,
+        }
+        for key, value in tags.items():
+            client.set_model_version_tag(self._name, number, key, value)
         if data.gate.promote:
             client.set_registered_model_alias(self._name, CHAMPION, number)
         logger.info(
@@ -166,15 +226,12 @@ class StandingChampionDataset(AbstractDataset[NoReturn, ScoringModel | None]):
     def load(self) -> ScoringModel | None:
         """Return the standing champion's scoring model, or None."""
         try:
-            MlflowClient().get_model_version_by_alias(self._name, CHAMPION)
+            standing = MlflowClient().get_model_version_by_alias(self._name, CHAMPION)
         except MlflowException as error:
-            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            if error.error_code in NOT_THERE:
                 return None
             raise
-        with import_path_kept():
-            wrapped = mlflow.pyfunc.load_model(f"models:/{self._name}@{CHAMPION}")
-            model: ScoringModel = wrapped.unwrap_python_model().model
-        return model
+        return registered_version(name=self._name, number=str(standing.version)).load()
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: the alias moves only through the gate."""
@@ -182,3 +239,79 @@ class StandingChampionDataset(AbstractDataset[NoReturn, ScoringModel | None]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name}
+
+
+class RegisteredVersionsDataset(AbstractDataset[NoReturn, dict[str, RegisteredVersion]]):
+    """Every version of the registered model that has an alias, by alias; none is loaded yet.
+
+    Parameters
+    ----------
+    name : str
+        Registered model's name.
+    metadata : dict, optional
+        For Kedro-Viz.
+    """
+
+    def __init__(self, *, name: str, metadata: dict[str, Any] | None = None) -> None:
+        self._name = name
+        self.metadata = metadata
+
+    def load(self) -> dict[str, RegisteredVersion]:
+        """Return the versions by alias; empty where nothing was registered."""
+        try:
+            aliases = MlflowClient().get_registered_model(self._name).aliases
+        except MlflowException as error:
+            if error.error_code in NOT_THERE:
+                return {}
+            raise
+        return {
+            str(alias): registered_version(name=self._name, number=str(number))
+            for alias, number in aliases.items()
+        }
+
+    def save(self, data: NoReturn) -> NoReturn:
+        """Refuse: versions are registered by a run."""
+        raise DatasetError("A version is registered by a run, through `registered_model`.")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self._name}
+
+
+def registered_version(*, name: str, number: str) -> RegisteredVersion:
+    """Look a version up, its tags and the versions that made it, without loading the model."""
+    found = MlflowClient().get_model_version(name, number)
+    metadata = mlflow.models.get_model_info(f"models:/{name}/{number}").metadata or {}
+    made_with: Mapping[str, str] = metadata.get(MADE_WITH) or {}
+    running = running_versions()
+    return RegisteredVersion(
+        name=name,
+        number=number,
+        run_id=str(found.run_id),
+        passed_gate=found.tags.get("passed_gate") == str(True),
+        gate=str(found.tags.get("gate", "it kept no reason.")),
+        made_with=made_with,
+        running=running,
+        load=_loader(name=name, number=number, made_with=made_with, running=running),
+    )
+
+
+def _loader(
+    *, name: str, number: str, made_with: Mapping[str, str], running: Mapping[str, str]
+) -> Callable[[], ScoringModel]:
+    def load() -> ScoringModel:
+        try:
+            with import_path_kept():
+                wrapped = mlflow.pyfunc.load_model(f"models:/{name}/{number}")
+                model: ScoringModel = wrapped.unwrap_python_model().model
+        except (ImportError, AttributeError, TypeError, ValueError, pickle.PickleError) as error:
+            differing = "; ".join(
+                str(one) for one in package_differences(made_with=made_with, running=running)
+            )
+            raise ScoringError(
+                f"Version {number} of `{name}` cannot be loaded here: {error}. "
+                + (f"It was made with other package versions: {differing}. " if differing else "")
+                + "Install the versions of its MLmodel, or register a new one with `kedro run`."
+            ) from error
+        return model
+
+    return load

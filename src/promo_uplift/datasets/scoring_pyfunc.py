@@ -15,10 +15,12 @@ from promo_uplift.policy import ScoringModel
 
 #: Name of the artifact that holds the pickled ``ScoringModel``.
 ARTIFACT = "scoring_model"
+#: Parameter of a request: missing figures as JSON's ``null``, which a server writes as ``NaN``.
+MISSING_AS_NULL = "missing_as_null"
 
 
 class ScoringPyfunc(PythonModel):
-    """Delegates to ``ScoringModel.score``; holds no logic of its own."""
+    """Delegates to ``ScoringModel.score``; knows only how a missing figure leaves a server."""
 
     model: ScoringModel
 
@@ -31,7 +33,10 @@ class ScoringPyfunc(PythonModel):
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Return effect, interval, profit, ``in_support`` and ``recommend`` for each household."""
-        return self.model.score(model_input)
+        scores = self.model.score(model_input)
+        if params and params[MISSING_AS_NULL]:
+            return scores.astype(object).where(scores.notna(), None)
+        return scores
 
 
 mlflow.models.set_model(ScoringPyfunc())

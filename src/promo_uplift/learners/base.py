@@ -137,7 +137,10 @@ class BaseLearner(ABC):
                 f"`covariates` must hold every column that the learner was fitted on; {missing} "
                 "are missing. Build the table with the same features."
             )
-        return covariate_matrix(covariates=covariates[list(self._covariate_names)])
+        chosen = covariates
+        if tuple(covariates.columns) != self._covariate_names:
+            chosen = covariates[list(self._covariate_names)]
+        return covariate_matrix(covariates=chosen)
 
     @abstractmethod
     def _fit(self, *, training: TrainingSet, rng: np.random.Generator) -> None:

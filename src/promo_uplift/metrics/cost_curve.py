@@ -69,13 +69,12 @@ class CostPath:
     def assignment(self, *, budget: float) -> IntArray:
         """Arm of each row for a budget per row, -1 for none, ``(n,)``.
 
-        Whole steps only, in order, as long as the budget holds; of equally good steps those of
-        the first rows. What is left is less than one step.
+        Whole steps in order, those that no longer fit passed over; of equally good steps those of
+        the first rows come first. Its reward is below the optimum by less than one step's.
         """
-        n_bought = int(np.searchsorted(self.spend, budget * (1.0 + ROUNDING), side="right"))
         arms = np.full(self.n_rows, NO_ARM, dtype=np.int64)
-        # a row's steps are in order, and the last one bought is its arm
-        arms[self.row[:n_bought]] = self.arm[:n_bought]
+        limit = budget * self.n_rows * (1.0 + ROUNDING)
+        cost_kernels.buy(self.row, self.arm, self.cost, limit, arms)
         return arms
 
 

@@ -75,6 +75,24 @@ def steps(
 
 
 @njit(cache=True)
+def buy(row: IntArray, arm: IntArray, cost: FloatArray, limit: float, arms: IntArray) -> None:
+    """Put into ``arms`` what whole steps buy, in order; a step that does not fit is passed over.
+
+    A later step of its row starts where it ends, so the row is done; other rows go on.
+    """
+    spent, is_done = 0.0, np.zeros(len(arms), dtype=np.bool_)
+    for step in range(len(row)):
+        who = row[step]
+        if is_done[who]:
+            continue
+        if spent + cost[step] <= limit:
+            spent += cost[step]
+            arms[who] = arm[step]
+        else:
+            is_done[who] = True
+
+
+@njit(cache=True)
 def spend_and_gain(
     starts: IntArray,
     code: IntArray,

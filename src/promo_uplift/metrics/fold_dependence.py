@@ -130,6 +130,27 @@ def top_minus_all_factor(*, share: float) -> float:
     return math.sqrt(1.0 + shared**2 / (share * (1.0 - share)))
 
 
+def choice_factor(*, n_folds: int) -> float:
+    r"""Factor of a value whose rule is chosen for each fold on the others, in [1.15, ...).
+
+    :math:`1 + (K - 1) / (\pi \sqrt{2K - 3})` of the variance, where all rows of a fold are taken or
+    none by the sign of the other folds' sum, and there is nothing to choose by: the covariance of
+    two folds' terms is :math:`\sigma^4` times the density of their two sums at 0 (Stein's lemma). A
+    choice among more rules, or with a signal, shares less or about as much.
+
+    Parameters
+    ----------
+    n_folds : int
+        Number of folds ``K``, at least 2.
+
+    Examples
+    --------
+    >>> round(choice_factor(n_folds=5), 3)
+    1.217
+    """
+    return math.sqrt(1.0 + (n_folds - 1) / (math.pi * math.sqrt(2 * n_folds - 3)))
+
+
 def widened(*, values: FloatArray, factor: float) -> FloatArray:
     """Replicates moved away from the figure on the sample (their first entry) by ``factor``."""
     moved: FloatArray = values[0] + factor * (values - values[0])

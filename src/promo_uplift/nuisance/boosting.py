@@ -31,6 +31,11 @@ class BoostedTrees:
         self._booster = booster
         self._knew_missing = knew_missing
 
+    @property
+    def booster(self) -> Any:
+        """LightGBM's own model."""
+        return self._booster
+
     def predict(self, *, features: FloatArray) -> FloatArray:
         """Predicted mean (regression) or probability of 1 (binary), ``(m,)``."""
         return np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -33,8 +34,11 @@ from promo_uplift.nuisance.models import (
 )
 from promo_uplift.nuisance.seeding import derived_seed
 from promo_uplift.nuisance.studies import ALL_FOLDS, Choice, check_search_space, run_studies
+from promo_uplift.nuisance.trial_trees import TrialTrees, trial_trees
 
 _DEPLOYED = ("propensity", "redemption")
+#: Deployed models whose trees stay read: two of each scoring model.
+_MODELS_READ = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +90,25 @@ class DeploymentNuisances:
                 f"`covariates` must hold every column that the model was fitted on; {missing} are "
                 "missing. Build the household table with the same features."
             )
-        values = covariate_matrix(covariates=covariates[list(self.covariate_names)])
+        chosen = covariates
+        if tuple(covariates.columns) != self.covariate_names:
+            chosen = covariates[list(self.covariate_names)]
+        values = np.ascontiguousarray(covariate_matrix(covariates=chosen))
         total = np.zeros(len(values))
-        for indicator in np.eye(len(self.campaigns)):
-            features = np.hstack([values, np.tile(indicator, (len(values), 1))])
-            predicted = model.predict(features=features)
+        for predicted in self._in_each_trial(model, values).T:
             total += predicted if calibrator is None else calibrator.predict(propensity=predicted)
         return total / len(self.campaigns)
+
+    def _in_each_trial(self, model: BoostedTrees | ConstantRate, values: FloatArray) -> FloatArray:
+        shape = (len(values), len(self.campaigns))
+        if isinstance(model, ConstantRate):
+            return np.full(shape, model.rate)
+        return _trees(model, values.shape[1]).predict(values=values, n_trials=shape[1])
+
+
+@lru_cache(maxsize=_MODELS_READ)
+def _trees(model: BoostedTrees, n_covariates: int) -> TrialTrees:
+    return trial_trees(booster=model.booster, n_covariates=n_covariates)
 
 
 def fit_deployment_nuisances(

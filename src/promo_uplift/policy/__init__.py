@@ -1,13 +1,28 @@
 """From effects to decisions: money, the share to contact, its honest value, who is contacted."""
 
+from promo_uplift.policy.allocation import (
+    ALLOCATION_REASONS,
+    Allocation,
+    allocate,
+    best_free_arm,
+)
 from promo_uplift.policy.contacts import contact_weights
-from promo_uplift.policy.experiment import households_per_arm
+from promo_uplift.policy.contract import (
+    DataContract,
+    Difference,
+    definition_differences,
+    definition_of_a_table,
+    definition_of_raw_tables,
+    package_differences,
+    refuse_other_cut,
+)
 from promo_uplift.policy.gate import (
     GateDecision,
     RegistryEntry,
     champion_gate,
     chosen_policy_profit,
     scored_policy_profit,
+    standing_policy_profit,
 )
 from promo_uplift.policy.money import (
     PolicyScores,
@@ -15,7 +30,21 @@ from promo_uplift.policy.money import (
     expected_profit,
     policy_scores,
 )
-from promo_uplift.policy.scoring import ScoringModel
+from promo_uplift.policy.off_policy import (
+    ImportanceWeights,
+    LoggedActions,
+    OffPolicyValues,
+    off_policy_values,
+)
+from promo_uplift.policy.registered import (
+    CHALLENGER,
+    CHAMPION,
+    RegisteredVersion,
+    choose_version,
+    standing_sentence,
+)
+from promo_uplift.policy.rules import POLICIES, Policy, build_policies
+from promo_uplift.policy.scoring import ScoringModel, refuse_columns
 from promo_uplift.policy.sensitivity import (
     Contacts,
     PolicySensitivity,
@@ -23,6 +52,10 @@ from promo_uplift.policy.sensitivity import (
     bound_policy,
     profit_outcomes,
 )
+from promo_uplift.policy.suite import PolicySuite, value_suite
+from promo_uplift.policy.suite_contacts import PolicyInputs
+from promo_uplift.policy.suite_table import suite_table, suite_text
+from promo_uplift.policy.suite_values import ObservedRows
 from promo_uplift.policy.support import Support, SupportRanges, support, support_ranges
 from promo_uplift.policy.tables import policy_curve, policy_table
 from promo_uplift.policy.targeting import (
@@ -42,42 +75,84 @@ from promo_uplift.policy.value import (
     PolicyValue,
     evaluate_policy,
 )
+from promo_uplift.policy.what_if import (
+    HonestCurves,
+    breakeven_grid,
+    honest_curves,
+    honest_value,
+    what_if_table,
+)
 from promo_uplift.policy.yardsticks import confounding_yardsticks
 
 __all__ = [
+    "ALLOCATION_REASONS",
+    "CHALLENGER",
+    "CHAMPION",
+    "POLICIES",
     "REASONS",
+    "Allocation",
     "Contacts",
+    "DataContract",
+    "Difference",
     "GateDecision",
+    "HonestCurves",
     "HouseholdPredictions",
+    "ImportanceWeights",
+    "LoggedActions",
+    "ObservedRows",
+    "OffPolicyValues",
+    "Policy",
     "PolicyCandidates",
     "PolicyEvaluation",
+    "PolicyInputs",
     "PolicyScores",
     "PolicySensitivity",
+    "PolicySuite",
     "PolicyValue",
     "ProfitOutcomes",
+    "RegisteredVersion",
     "RegistryEntry",
     "ScoringModel",
     "Support",
     "SupportRanges",
     "TargetingBound",
+    "allocate",
+    "best_free_arm",
     "bound_policy",
     "break_even_cate",
+    "breakeven_grid",
+    "build_policies",
     "champion_gate",
+    "choose_version",
     "chosen_policy_profit",
     "confounding_yardsticks",
     "contact_weights",
+    "definition_differences",
+    "definition_of_a_table",
+    "definition_of_raw_tables",
     "evaluate_policy",
     "expected_profit",
-    "households_per_arm",
+    "honest_curves",
+    "honest_value",
     "largest_targeting_gain",
+    "off_policy_values",
+    "package_differences",
     "policy_curve",
     "policy_scores",
     "policy_table",
     "profit_outcomes",
+    "refuse_columns",
+    "refuse_other_cut",
     "scored_policy_profit",
     "share_threshold",
+    "standing_policy_profit",
+    "standing_sentence",
+    "suite_table",
+    "suite_text",
     "support",
     "support_ranges",
     "targeting_bound",
     "targeting_list",
+    "value_suite",
+    "what_if_table",
 ]

@@ -9,8 +9,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from promo_uplift.contracts.errors import PolicyError
-from promo_uplift.contracts.results import FloatArray, IntArray, Interval
+from promo_uplift.contracts.errors import PolicyError, ScoringError, TrialError
+from promo_uplift.contracts.results import FloatArray, IntArray, Interval, TrialData
+from promo_uplift.policy.contract import (
+    COMPARISON,
+    OF_A_CUT,
+    DataContract,
+    definition_differences,
+)
 from promo_uplift.policy.money import PolicyScores
 from promo_uplift.policy.scoring import ScoringModel
 from promo_uplift.policy.targeting import share_threshold
@@ -60,6 +66,8 @@ def champion_gate(
     champion_profit_usd: FloatArray | None,
     groups: IntArray,
     level: float,
+    incomparable: str = "",
+    is_money_stated: bool,
 ) -> GateDecision:
     """Decide on the alias ``champion`` by the paired policy value, USD per household.
 
@@ -77,6 +85,11 @@ def champion_gate(
         Household of each row, the cluster of the interval.
     level : float
         Of the interval.
+    incomparable : str
+        Why a champion that stands cannot be compared on these rows; empty where it can, or none
+        stands. Then the alias stays where it is: only a person can move it.
+    is_money_stated : bool
+        Without a stated cost the values are the outcome itself, and the reason speaks of no profit.
 
     Returns
     -------
@@ -89,6 +102,10 @@ def champion_gate(
     """
     if verdict != "publish":
         return GateDecision(False, f"The verdict is {verdict}: no champion without publish.", None)
+    if incomparable:
+        return GateDecision(
+            False, f"The standing champion cannot be compared, and stays: {incomparable}", None
+        )
     if champion_profit_usd is None:
         return GateDecision(True, "The verdict is publish and no champion stands.", None)
     if challenger_profit_usd.shape != champion_profit_usd.shape:
@@ -99,9 +116,10 @@ def champion_gate(
     difference = _paired(challenger_profit_usd - champion_profit_usd, groups, level)
     promote = difference.ci_low > 0
     word = "above" if promote else "not above"
+    what, unit = ("profit", " USD") if is_money_stated else ("gain in the outcome", "")
     return GateDecision(
         promote,
-        f"Its profit is {word} the standing champion's: {difference.estimate:+.3f} USD per "
+        f"Its {what} is {word} the standing champion's: {difference.estimate:+.3f}{unit} per "
         f"household ({difference.ci_low:+.3f} to {difference.ci_high:+.3f}).",
         difference,
     )
@@ -138,18 +156,70 @@ def chosen_policy_profit(
 
 
 def scored_policy_profit(
-    *, scores: PolicyScores, model: ScoringModel, covariates: pd.DataFrame, fold: IntArray
+    *, scores: PolicyScores, model: ScoringModel, data: TrialData, fold: IntArray
 ) -> FloatArray:
     """Profit of each row if a registered model decided, USD, ``(n,)``; 0 where not mailed.
+
+    A model for a table of the user's own is given its columns back.
 
     Raises
     ------
     ScoringError
         If the model needs covariates that these trials do not have.
     """
-    predicted = model.score(covariates)["cate_usd"].to_numpy(dtype=np.float64)
+    households = data.covariates
+    if model.encoder is not None and data.encoder is not None:
+        households = data.encoder.decode(households)
+    predicted = model.score(households)["cate_usd"].to_numpy(dtype=np.float64)
     mailed = np.nan_to_num(predicted, nan=-np.inf) >= model.cate_threshold_usd
     return np.where(mailed, scores.profit[np.arange(len(fold)), fold], 0.0)
+
+
+def standing_policy_profit(
+    *,
+    scores: PolicyScores,
+    standing: ScoringModel | None,
+    contract: DataContract | None,
+    data: TrialData,
+    fold: IntArray,
+) -> tuple[FloatArray | None, str]:
+    """Profit of each row if the standing champion decided, or why it cannot be told.
+
+    Parameters
+    ----------
+    scores : PolicyScores
+        Scores in USD.
+    standing : ScoringModel or None
+        The champion that stands, if one does.
+    contract : DataContract or None
+        The challenger's. A champion of another treatment, outcome or window answers another
+        question: its profit is not compared.
+    data : TrialData
+        The challenger's trials.
+    fold : int64 (n,)
+        Fold of each row.
+
+    Returns
+    -------
+    profit : float64 (n,) or None
+        None where no champion stands, or it cannot be compared.
+    reason : str
+        Why it cannot; empty otherwise.
+    """
+    if standing is None:
+        return None, ""
+    # an old one has no such field
+    made_with = getattr(standing, "contract", None)
+    if made_with is not None and contract is not None:
+        found = definition_differences(contract=made_with, definition=contract.definition)
+        other = [one for one in found if one.name in (*OF_A_CUT, COMPARISON)]
+        if other:
+            return None, f"it was made for {'; '.join(map(str, other))}."
+    try:
+        profit = scored_policy_profit(scores=scores, model=standing, data=data, fold=fold)
+    except (ScoringError, TrialError) as error:
+        return None, str(error)
+    return profit, ""
 
 
 def _paired(values: FloatArray, groups: IntArray, level: float) -> Interval:

@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from promo_uplift.contracts.errors import PolicyError
+from promo_uplift.contracts.money import Money
 from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.effects import POOLED
 from promo_uplift.effects.estimate import Estimate, Label
@@ -45,6 +46,7 @@ from promo_uplift.policy.campaign_effects import (
     LedgerParameters,
     validate_effects,
 )
+from promo_uplift.policy.money import money_sds
 
 #: Columns of the ledger's table.
 LEDGER_COLUMNS: Final = (
@@ -153,9 +155,12 @@ def incremental_ledger(
       costs and ``break_even_effect``, the effect on that revenue at which profit is 0.
 
     An entry of one effect has that effect's interval times :math:`N`; a sum has the error of the
-    sum of influences, over campaigns too, since a household is in several. :math:`N`, redeemers
-    and costs are counts and inputs, without an error; who has no estimate (no overlap, no covered
-    window) is taken to respond like those who have.
+    sum of influences, over campaigns too, since a household is in several. :math:`N` and redeemers
+    are counts, without an error. Money that is a distribution is the same for all campaigns and
+    independent of the effects: to first order, half the change of a figure between one standard
+    deviation above and below the mean of an amount adds to its error, while ``influence`` stays
+    that of the effects. Who has no estimate (no overlap, no covered window)
+    is taken to respond like those who have.
 
     Parameters
     ----------
@@ -195,7 +200,8 @@ def incremental_ledger(
     groups += [(SETTLED, settled)] if 0 < len(settled) < len(pooled) else []
     for name, group in groups:
         n_treated[name] = sum(one.n_treated for one in group)
-        entries |= _Account(name, group, money, parameters, _counts(group)).entries()
+        account = _Account(name, group, money, parameters, _counts(group), money.expected)
+        entries |= account.entries()
     return Ledger(entries, n_treated, _given(campaigns), left_out)
 
 
@@ -208,6 +214,7 @@ class _Account:
     money: PolicyParameters
     parameters: LedgerParameters
     counts: tuple[int, int, int]
+    at: Money
 
     def entries(self) -> dict[tuple[str, str], Estimate]:
         """Every entry by (campaign, name)."""
@@ -226,12 +233,41 @@ class _Account:
             "manufacturer_coupon": self._sum("manufacturer_coupon", {MANUFACTURER_FUNDED: 1.0}),
         }
         if self.money.are_stated:
-            found |= self._money_entries()
+            found |= self._with_money_error(self._money_entries())
         return {(self.name, entry): one for entry, one in found.items()}
 
+    def _with_money_error(self, entries: dict[str, Estimate]) -> dict[str, Estimate]:
+        """Add the error of money that is not known to that of the effects."""
+        moved = []
+        for name, sd in money_sds(self.money).items():
+            if sd > 0.0:
+                middle = getattr(self.at, name)
+                ends = (
+                    replace(self, at=replace(self.at, **{name: middle + step}))
+                    for step in (sd, -sd)
+                )
+                moved.append([one._money_entries() for one in ends])
+        if not moved:
+            return entries
+        widened = {}
+        for entry, one in entries.items():
+            if not one.is_valid:
+                widened[entry] = one
+                continue
+            halves = [0.5 * (above[entry].value - below[entry].value) for above, below in moved]
+            widened[entry] = Estimate.normal(
+                label=one.label,
+                value=one.value,
+                se=float(np.linalg.norm([one.se, *halves])),
+                level=self.parameters.level,
+                counts=self.counts,
+                influence=one.influence,
+            )
+        return widened
+
     def _money_entries(self) -> dict[str, Estimate]:
-        contact = self.money.contact_cost_usd * self._n
-        redemption = self.money.redemption_cost_usd * sum(c.n_redeemers for c in self.campaigns)
+        contact = self.at.contact_cost_usd * self._n
+        redemption = self.at.redemption_cost_usd * sum(c.n_redeemers for c in self.campaigns)
         cost, margin = contact + redemption, self._margin_weights()
         found = {
             "incremental_margin": self._sum("incremental_margin", margin),
@@ -252,14 +288,14 @@ class _Account:
 
     def _margin_weights(self) -> dict[str, float]:
         """Incremental margin per USD of each outcome."""
-        rate = self.money.margin_rate
+        rate = self.at.margin_rate
         weights = dict.fromkeys(self._revenue(), rate)
         if self.parameters.margin_basis == "shelf":
             weights |= dict.fromkeys(RETAILER_FUNDED, rate - 1.0)
         return weights
 
     def _break_even(self, cost: float) -> Estimate:
-        rate, entry = self.money.margin_rate, "break_even_effect"
+        rate, entry = self.at.margin_rate, "break_even_effect"
         if rate == 0.0:
             return self._none(entry, "the margin rate is 0: no effect on spend pays for a cost")
         weights = self._margin_weights()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
@@ -13,13 +14,22 @@ from promo_uplift.contracts.errors import IntervalNotOffered, ScoringError
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
 from promo_uplift.contracts.results import BoolArray, CovariateEncoder, FloatArray
+from promo_uplift.policy.contract import DataContract
 from promo_uplift.policy.support import (
+    CATEGORY_UNSEEN,
     IN_SUPPORT,
+    PROPENSITY_OUTSIDE,
     SupportRanges,
-    covariates_inside,
-    support,
+    in_overlap,
+    outside_codes,
+    support_reasons,
 )
-from promo_uplift.policy.targeting import HouseholdPredictions, recommendation
+from promo_uplift.policy.targeting import (
+    PUBLISH,
+    HouseholdPredictions,
+    Recommendation,
+    recommendation,
+)
 
 FIGURES = ("cate_usd", "ci_low_usd", "ci_high_usd", "expected_profit_usd")
 
@@ -66,6 +76,8 @@ class ScoringModel:
         Confidence level of the interval.
     encoder : CovariateEncoder or None
         Turns rows of the user's table into the covariates; None where they come as covariates.
+    contract : DataContract or None
+        What it was made with; None of a model from before there was one.
     """
 
     learner: Learner
@@ -78,9 +90,23 @@ class ScoringModel:
     cate_threshold_usd: float
     level: float
     encoder: CovariateEncoder | None = None
+    contract: DataContract | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that a table of households must hold: the covariates, or the user's own."""
+        if self.encoder is None:
+            return self.covariates
+        return tuple(column.name for column in self.encoder.columns)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Those of them that hold categories, not numbers."""
+        encoded = () if self.encoder is None else self.encoder.columns
+        return tuple(column.name for column in encoded if column.kind == "category")
 
     def score(self, households: pd.DataFrame) -> pd.DataFrame:
-        """Effect, interval, expected profit and decision for each household, ``(m, 6)``.
+        """Effect, interval, expected profit and decision for each household, ``(m, 8)``.
 
         Parameters
         ----------
@@ -93,6 +119,7 @@ class ScoringModel:
         DataFrame
             ``cate_usd, ci_low_usd, ci_high_usd`` (USD per household over the outcome window),
             ``expected_profit_usd`` (USD per contacted household), ``in_support``, ``recommend``,
+            ``support_reason`` (empty in support, else why not), ``reason`` (code of ``REASONS``),
             with the index of ``households``. Where a covariate lies outside the training range, or
             a category was never seen in training, the four figures are NaN: an effect there would
             be a guess. Where only the propensity is outside its overlap they are given, marked by
@@ -104,44 +131,59 @@ class ScoringModel:
             If a covariate is missing or not numeric, or a name occurs twice.
         """
         covariates, is_known = self._encoded(households)
-        reasons = covariates_inside(ranges=self.ranges, covariates=covariates)
-        inside = is_known & np.array([reason == IN_SUPPORT for reason in reasons], dtype=np.bool_)
-        figures = np.full((len(covariates), len(FIGURES)), np.nan)
-        in_support = np.zeros(len(covariates), dtype=np.bool_)
-        recommend = np.zeros(len(covariates), dtype=np.bool_)
+        n = len(covariates)
+        codes = outside_codes(ranges=self.ranges, values=covariates.to_numpy())
+        support_reason = np.array(support_reasons(ranges=self.ranges), dtype=object)[codes]
+        support_reason[(codes == 0) & ~is_known] = CATEGORY_UNSEEN
+        inside = is_known & (codes == 0)
+        figures = np.full((n, len(FIGURES)), np.nan)
+        in_support = np.zeros(n, dtype=np.bool_)
+        recommend = np.zeros(n, dtype=np.bool_)
+        withheld = self.verdict_name != PUBLISH
+        reason = np.full(n, "verdict_withholds" if withheld else "outside_support", dtype=object)
         if inside.any():
-            rows = covariates[inside]
-            propensity = self.propensity_model.predict_propensity(covariates=rows)
-            row_support = support(ranges=self.ranges, covariates=rows, propensity=propensity)
-            predictions = self._predict(rows)
-            decided = recommendation(
-                predictions=predictions,
-                in_top_share=predictions.cate >= self.cate_threshold_usd,
-                in_support=row_support.mask,
-                parameters=self.parameters,
-                verdict_name=self.verdict_name,
-            )
+            rows = covariates if inside.all() else covariates[inside]
+            common, predictions, decided = self._decide(rows)
             figures[inside] = np.column_stack(
                 [predictions.cate, predictions.interval, decided.expected_profit_usd]
             )
-            in_support[inside] = row_support.mask
+            in_support[inside] = common
             recommend[inside] = decided.recommend
+            reason[inside] = decided.reason
+            support_reason[inside] = np.where(common, IN_SUPPORT, PROPENSITY_OUTSIDE)
         return pd.DataFrame(figures, columns=list(FIGURES), index=households.index).assign(
-            in_support=in_support, recommend=recommend
+            in_support=in_support,
+            recommend=recommend,
+            support_reason=pd.array(support_reason, dtype="str"),
+            reason=pd.array(reason, dtype="str"),
         )
 
-    def _encoded(self, households: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
-        if self.encoder is None:
-            return self._covariates(households), np.ones(len(households), dtype=np.bool_)
-        covariates, is_known = self.encoder.encode(households)
-        return self._covariates(covariates), is_known
-
-    def _predict(self, covariates: pd.DataFrame) -> HouseholdPredictions:
-        return HouseholdPredictions(
+    def _decide(
+        self, covariates: pd.DataFrame
+    ) -> tuple[BoolArray, HouseholdPredictions, Recommendation]:
+        """Overlap, predictions and decision of rows inside the training range."""
+        propensity = self.propensity_model.predict_propensity(covariates=covariates)
+        common = in_overlap(ranges=self.ranges, propensity=propensity)
+        predictions = HouseholdPredictions(
             cate=self.learner.predict_cate(covariates=covariates),
             interval=self._interval(covariates),
             redemption=self.redemption_model.predict_redemption(covariates=covariates),
         )
+        decided = recommendation(
+            predictions=predictions,
+            in_top_share=predictions.cate >= self.cate_threshold_usd,
+            in_support=common,
+            parameters=self.parameters,
+            verdict_name=self.verdict_name,
+        )
+        return common, predictions, decided
+
+    def _encoded(self, households: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
+        if self.encoder is None:
+            return self._covariates(households), np.ones(len(households), dtype=np.bool_)
+        refuse_columns(needed=self.columns, found=households.columns)
+        covariates, is_known = self.encoder.encode(households)
+        return self._covariates(covariates), is_known
 
     def _interval(self, covariates: pd.DataFrame) -> FloatArray:
         try:
@@ -150,20 +192,7 @@ class ScoringModel:
             return np.full((len(covariates), 2), np.nan)
 
     def _covariates(self, households: pd.DataFrame) -> pd.DataFrame:
-        columns = [str(name) for name in households.columns]
-        absent = [name for name in self.covariates if name not in columns]
-        if absent:
-            unknown = [name for name in columns if name not in self.covariates]
-            hints = {name: get_close_matches(name, unknown, n=1) for name in absent}
-            renamed = [f"`{name}` (is it `{near[0]}`?)" for name, near in hints.items() if near]
-            plain = [f"`{name}`" for name, near in hints.items() if not near]
-            raise ScoringError(
-                f"Every training covariate must be a column; missing {len(absent)} of "
-                f"{len(self.covariates)}: {', '.join(renamed + plain)}."
-            )
-        double = [name for name in self.covariates if columns.count(name) > 1]
-        if double:
-            raise ScoringError(f"Column names must be unique; found more than once: {double}.")
+        refuse_columns(needed=self.covariates, found=households.columns)
         chosen = households[list(self.covariates)]
         wrong = [
             f"`{name}` ({chosen[name].dtype})"
@@ -176,4 +205,30 @@ class ScoringModel:
                 f"Every covariate must be numeric; not so: {', '.join(wrong)}. "
                 "Convert them, with NaN where a value is missing."
             )
-        return chosen.astype(np.float64)
+        # row by row in memory: every tree reads rows, and nobody copies them again
+        rows = np.ascontiguousarray(chosen.to_numpy(dtype=np.float64, na_value=np.nan))
+        return pd.DataFrame(rows, columns=list(self.covariates), copy=False)
+
+
+def refuse_columns(*, needed: Sequence[str], found: Iterable[object]) -> None:
+    """Refuse a table that lacks a column of the model, or holds one twice.
+
+    Raises
+    ------
+    ScoringError
+        Naming them, and for a missing one the nearest name that the table has.
+    """
+    columns = [str(name) for name in found]
+    absent = [name for name in needed if name not in columns]
+    if absent:
+        unknown = [name for name in columns if name not in needed]
+        hints = {name: get_close_matches(name, unknown, n=1) for name in absent}
+        renamed = [f"`{name}` (is it `{near[0]}`?)" for name, near in hints.items() if near]
+        plain = [f"`{name}`" for name, near in hints.items() if not near]
+        raise ScoringError(
+            f"Every training covariate must be a column; missing {len(absent)} of "
+            f"{len(needed)}: {', '.join(renamed + plain)}."
+        )
+    double = [name for name in needed if columns.count(name) > 1]
+    if double:
+        raise ScoringError(f"Column names must be unique; found more than once: {double}.")

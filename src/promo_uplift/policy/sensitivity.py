@@ -155,19 +155,20 @@ def profit_outcomes(
     nuisances : CrossFittedNuisances
         Of the same rows.
     parameters : PolicyParameters
-        Margin and costs.
+        Margin and costs, at expected money.
     """
     held_out = nuisances.held_out()
-    spent = parameters.contact_cost_usd + parameters.redemption_cost_usd * data.redeemed
+    money = parameters.expected
+    spent = money.contact_cost_usd + money.redemption_cost_usd * data.redeemed
     return ProfitOutcomes(
         treatment=data.treatment,
-        seen=parameters.margin_per_unit * data.outcome - np.where(data.treatment == 1, spent, 0.0),
+        seen=money.margin_per_unit * data.outcome - np.where(data.treatment == 1, spent, 0.0),
         predicted_treated=expected_profit(
             cate_usd=held_out.mu1,
             redemption=nuisances.redemption_held_out(),
             parameters=parameters,
         ),
-        predicted_control=parameters.margin_per_unit * held_out.mu0,
+        predicted_control=money.margin_per_unit * held_out.mu0,
         odds=held_out.propensity / (1.0 - held_out.propensity),
         groups=data.groups,
         is_randomised=nuisances.is_propensity_known,

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from promo_uplift.contracts.errors import PolicyError
-from promo_uplift.contracts.results import BoolArray, FloatArray
+from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray
 
 IN_SUPPORT = ""
 PROPENSITY_OUTSIDE = "propensity_outside_overlap"
 COVARIATE_OUTSIDE = "covariate_outside_training_range"
 MISSING_UNSEEN = "covariate_missing_not_seen_in_training"
+CATEGORY_UNSEEN = "category_not_seen_in_training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,42 @@ def support_ranges(
     )
 
 
+def support_reasons(*, ranges: SupportRanges) -> tuple[str, ...]:
+    """Reason of each code that :func:`outside_codes` gives, in the order of the codes.
+
+    Code 0 is the empty reason; then, covariate by covariate, outside its range and missing.
+    """
+    return (
+        IN_SUPPORT,
+        *(
+            f"{code}:{name}"
+            for name in ranges.names
+            for code in (COVARIATE_OUTSIDE, MISSING_UNSEEN)
+        ),
+    )
+
+
+def outside_codes(*, ranges: SupportRanges, values: FloatArray) -> IntArray:
+    """Code of the first covariate that lies outside the training range, ``(m,)``; 0 where none.
+
+    Parameters
+    ----------
+    ranges : SupportRanges
+        Of the training data.
+    values : float64 (m, p)
+        Covariates in the order of ``ranges.names``, NaN where missing.
+    """
+    is_missing = np.isnan(values)
+    # a missing value is neither below nor above
+    outside = (values < ranges.low) | (values > ranges.high)
+    is_bad = outside | (is_missing & ~ranges.missing_seen)
+    codes = np.zeros(len(values), dtype=np.int64)
+    rows = np.flatnonzero(is_bad.any(axis=1))
+    first = is_bad[rows].argmax(axis=1)
+    codes[rows] = 1 + 2 * first + is_missing[rows, first]
+    return codes
+
+
 def covariates_inside(*, ranges: SupportRanges, covariates: pd.DataFrame) -> tuple[str, ...]:
     """Reason why a row's covariates lie outside the training range, empty where inside, ``(m,)``.
 
@@ -111,15 +148,13 @@ def covariates_inside(*, ranges: SupportRanges, covariates: pd.DataFrame) -> tup
     if absent:
         raise PolicyError(f"`covariates` must hold every training covariate; missing: {absent}.")
     values = covariates[list(ranges.names)].to_numpy(dtype=np.float64)
-    is_missing = np.isnan(values)
-    outside = ~is_missing & ((values < ranges.low) | (values > ranges.high))
-    unseen = is_missing & ~ranges.missing_seen
-    reasons = [IN_SUPPORT] * len(values)
-    for row in np.flatnonzero((outside | unseen).any(axis=1)):
-        first = int(np.argmax(outside[row] | unseen[row]))
-        code = COVARIATE_OUTSIDE if outside[row, first] else MISSING_UNSEEN
-        reasons[row] = f"{code}:{ranges.names[first]}"
-    return tuple(reasons)
+    texts = np.array(support_reasons(ranges=ranges), dtype=object)
+    return tuple(texts[outside_codes(ranges=ranges, values=values)])
+
+
+def in_overlap(*, ranges: SupportRanges, propensity: FloatArray) -> BoolArray:
+    """Whether both arms occur at a propensity, bool ``(m,)``."""
+    return (propensity >= ranges.overlap_low) & (propensity <= ranges.overlap_high)
 
 
 def support(*, ranges: SupportRanges, covariates: pd.DataFrame, propensity: FloatArray) -> Support:
@@ -139,11 +174,8 @@ def support(*, ranges: SupportRanges, covariates: pd.DataFrame, propensity: Floa
     PolicyError
         If a covariate is missing from ``covariates``.
     """
-    by_covariate = covariates_inside(ranges=ranges, covariates=covariates)
-    inside = np.array([reason == IN_SUPPORT for reason in by_covariate], dtype=np.bool_)
-    overlap = (propensity >= ranges.overlap_low) & (propensity <= ranges.overlap_high)
-    reasons = tuple(
-        reason or (IN_SUPPORT if common else PROPENSITY_OUTSIDE)
-        for reason, common in zip(by_covariate, overlap, strict=True)
-    )
-    return Support(mask=inside & overlap, covariates_inside=inside, reasons=reasons)
+    by_covariate = np.array(covariates_inside(ranges=ranges, covariates=covariates), dtype=object)
+    inside = np.asarray(by_covariate == IN_SUPPORT, dtype=np.bool_)
+    common = in_overlap(ranges=ranges, propensity=propensity)
+    reasons = np.where(inside & ~common, PROPENSITY_OUTSIDE, by_covariate)
+    return Support(mask=inside & common, covariates_inside=inside, reasons=tuple(reasons))

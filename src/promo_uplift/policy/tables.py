@@ -11,6 +11,7 @@ from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import household_draws
 from promo_uplift.metrics.folds import fold_rows
+from promo_uplift.policy.book import Book
 from promo_uplift.policy.choice import profit_curves
 from promo_uplift.policy.money import PolicyScores, assumption_columns
 from promo_uplift.policy.value import PolicyEvaluation, PolicyValue
@@ -101,7 +102,7 @@ def policy_curve(
     fold, groups : int64 (n,)
         Fold and household of each row.
     parameters : PolicyParameters
-        Grid of shares and the money assumed.
+        Grid of shares and the money assumed; what is a distribution is drawn in each replicate.
     intervals : MetricParameters
         Confidence level and household-bootstrap replicates.
     rng : Generator
@@ -116,25 +117,25 @@ def policy_curve(
         assumed. ``random`` is its expectation, without a draw.
     """
     level, replicates = intervals.level, intervals.bootstrap_replicates
+    money = parameters.draws(replicates=replicates, rng=rng)
     draws = household_draws(groups=groups, replicates=replicates, rng=rng)
     folds = fold_rows(fold=fold, draws=draws)
     shares = np.linspace(0.0, 1.0, parameters.grid_points)
     rows = np.arange(len(fold))
-    money = {
-        "profit": scores.profit[rows, fold],
-        "outcome": scores.outcome[rows, fold],
-        "cost": scores.cost[rows, fold],
-    }
+    book = Book(scores, parameters.expected, money)
     # tied rows count as the mean over their orders, so one tie over all rows is a blind draw
     ranked = {**rankings, "random": np.zeros(len(fold))}
-    everyone, sample = np.arange(1 + replicates), np.array([0])
+    sample = np.array([0])
     tables = []
     for name, ranking in ranked.items():
-        profit, outcome, cost = (
-            profit_curves(
-                profit=money[kind], ranking=ranking, folds=folds, shares=shares, replicates=which
-            )
-            for kind, which in (("profit", everyone), ("outcome", sample), ("cost", sample))
+        curves = book.curves(ranking=ranking, fold=fold, folds=folds, shares=shares)
+        profit, cost = curves.paid, curves.cost(sample)
+        outcome = profit_curves(
+            profit=scores.outcome[rows, fold],
+            ranking=ranking,
+            folds=folds,
+            shares=shares,
+            replicates=sample,
         )
         low, high = np.quantile(profit[:, 1:], [(1.0 - level) / 2.0, (1.0 + level) / 2.0], axis=1)
         spent = cost[:, 0] > 0.0

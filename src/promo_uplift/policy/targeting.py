@@ -21,6 +21,7 @@ PUBLISH: VerdictName = "publish"
 REASONS: dict[str, str] = {
     "verdict_withholds": "The checks do not allow a targeting list from this data.",
     "outside_support": "The training data hold too few comparable households in both arms.",
+    "no_cost_stated": "Nobody stated a cost: whether the contact pays is not known.",
     "below_break_even": "The predicted effect does not pay for the contact.",
     "below_share_threshold": "The predicted effect is outside the share that was chosen.",
     "targeted_without_interval": (
@@ -62,7 +63,8 @@ class Recommendation:
     Attributes
     ----------
     expected_profit_usd : float64 (m,)
-        Predicted profit of the contact, USD per contacted household.
+        Predicted profit of the contact, USD per contacted household; NaN where nobody stated a
+        cost.
     recommend : bool (m,)
         Contact the household.
     reason : tuple of str (m,)
@@ -126,13 +128,15 @@ def recommendation(
     )
     pays = profit > 0.0
     withheld = np.full(len(profit), verdict_name != PUBLISH)
+    unstated = np.full(len(profit), not parameters.are_stated)
     unbounded = np.isnan(predictions.interval[:, 0])
-    rules = [withheld, ~in_support, ~pays, ~in_top_share, unbounded, ~surely]
-    reason = np.select(rules, list(REASONS)[: len(rules)], default="targeted")
+    rules = [withheld, ~in_support, unstated, ~pays, ~in_top_share, unbounded, ~surely]
+    codes = np.array(list(REASONS), dtype=object)
+    first = np.select(rules, list(range(len(rules))), default=len(rules))
     return Recommendation(
-        expected_profit_usd=profit,
-        recommend=np.isin(reason, TARGETED),
-        reason=tuple(str(code) for code in reason),
+        expected_profit_usd=np.where(unstated, np.nan, profit),
+        recommend=np.isin(codes, TARGETED)[first],
+        reason=tuple(codes[first]),
     )
 
 
@@ -170,7 +174,7 @@ def targeting_list(
     DataFrame
         ``household_id, campaign_id, cate_usd, cate_ci_low_usd, cate_ci_high_usd,
         expected_profit_usd, in_support, recommend, reason, reason_text, support_reason``, and the
-        money assumed; best expected profit first.
+        money assumed; best expected profit first, or largest effect where nobody stated a cost.
 
     Raises
     ------
@@ -208,6 +212,7 @@ def targeting_list(
             "support_reason": row_support.reasons,
         }
     ).assign(**assumption_columns(parameters))
+    best = "expected_profit_usd" if parameters.are_stated else "cate_usd"
     return table.sort_values(
-        ["expected_profit_usd", HOUSEHOLD_ID, CAMPAIGN_ID], ascending=[False, True, True]
+        [best, HOUSEHOLD_ID, CAMPAIGN_ID], ascending=[False, True, True]
     ).reset_index(drop=True)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
-from promo_uplift.effects.clustered import clustered_mean
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import group_factor
+from promo_uplift.metrics.fold_dependence import choice_factor, widened
 from promo_uplift.metrics.folds import FoldRows, fold_rows
+from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
+from promo_uplift.policy.book import Book, Replicates
 from promo_uplift.policy.choice import Choice, profit_curves
-from promo_uplift.policy.contacts import contact_weights
 from promo_uplift.policy.money import PolicyScores
 
 BASELINES = ("none", "all", "current", "random", "response")
 #: What is chosen for each fold on the others.
 CHOSEN_BY_FOLD = ("chosen", "random", "response")
-NOTHING_SPENT = Interval(float("nan"), float("nan"), float("nan"))
 
 
 #: The learner with the lowest loss.
@@ -84,13 +83,17 @@ class PolicyValue:
 class PolicyEvaluation:
     """Value of the targeting policy beside its baselines.
 
+    Where money is a distribution, each replicate draws it anew: what is decided is decided at
+    expected money, which is all that the decider knows, and valued under the replicate's money.
+
     Attributes
     ----------
     champion : str
         Simplest learner whose held-out selection loss is within reach of the lowest.
     roi_optimal_share : Interval
         Share that maximises the champion's held-out profit; 0 = contact nobody. The interval
-        repeats learner choice, ranking and share choice in each replicate.
+        repeats learner choice, ranking and share choice in each replicate, the share under the
+        replicate's money, on which the optimum depends.
     roi_at_share : Interval
         Profit over cost at that share; NaN at share 0.
     max_ratio_share : float
@@ -102,6 +105,9 @@ class PolicyEvaluation:
         Honest value: learner and share are chosen without the fold on which they are valued.
     optimistic_profit_usd : Interval
         Best profit over all learners and shares, read off the folds that chose it.
+    break_even_usd : Interval
+        Effect on the outcome at which a contact pays for itself, at the households' mean
+        redemption; infinite without bounds where the margin may be 0.
     winners_curse_usd : Interval
         Optimistic minus honest profit (paired): what reading off the maximum would promise.
     learner_by_fold : tuple of str
@@ -124,21 +130,12 @@ class PolicyEvaluation:
     chosen: PolicyValue
     optimistic_profit_usd: Interval
     winners_curse_usd: Interval
+    break_even_usd: Interval
     learner_by_fold: tuple[str, ...]
     share_by_fold: tuple[float, ...]
     baselines: dict[str, PolicyValue]
     level: float
     replicates: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What a policy adds on each row, ``(n,)`` each: chance of a contact, USD."""
-
-    contacted: FloatArray
-    profit: FloatArray
-    outcome: FloatArray
-    cost: FloatArray
 
 
 def evaluate_policy(
@@ -157,9 +154,10 @@ def evaluate_policy(
     and the share with the highest profit are chosen on the rows outside ``k``, with column ``k``
     of every cross-fitted quantity, and valued on the rows of ``k``. A share means the top of each
     fold's own ranking.
-    Intervals are of the rules that were chosen, from household sums. For the share that is best
-    overall, and for the profit that is read off the data that chose it, households are drawn with
-    replacement and each replicate chooses again.
+    Households are drawn with replacement, and with them money that is a distribution. Each
+    replicate values the rules that were chosen: the interval is of their profit. For the share that
+    is best overall, and for the profit that is read off the data that chose it, each replicate
+    chooses again.
 
     Parameters
     ----------
@@ -170,7 +168,7 @@ def evaluate_policy(
     fold, groups : int64 (n,)
         Fold and household of each row.
     parameters : PolicyParameters
-        Number of grid points of the share.
+        Number of grid points of the share, and the money.
     intervals : MetricParameters
         Confidence level and household-bootstrap replicates.
     rng : Generator
@@ -187,12 +185,11 @@ def evaluate_policy(
     Baselines: ``none``; ``all``; ``current`` (the mailing as it was); ``random`` (the chosen
     share, drawn blindly: its expectation, without a draw); ``response`` (ranked by predicted
     spend, its own share chosen in the same honest way). Intervals are conditional on nuisances and
-    predictions.
+    predictions, which the bootstrap does not fit again.
 
-    Each fold's rule was chosen with the noise of the others, so the folds are not independent
-    (:mod:`promo_uplift.metrics.fold_dependence`): figures of a chosen policy are widened by the
-    factor of a mean over the top of a ranking, of those contacted, and for its difference to a
-    policy that contacts anybody of those left out.
+    Each fold's rule was chosen with the noise of the others, so the folds are not independent:
+    figures of a chosen policy, and its differences, are wider by
+    :func:`promo_uplift.metrics.fold_dependence.choice_factor`.
 
     References
     ----------
@@ -201,10 +198,15 @@ def evaluate_policy(
     """
     _validate(scores, candidates, fold)
     level, replicates = intervals.level, intervals.bootstrap_replicates
+    money = parameters.draws(replicates=replicates, rng=rng)
     draws = household_draws(groups=groups, replicates=replicates, rng=rng)
     folds = fold_rows(fold=fold, draws=draws)
+    book = Book(scores, parameters.expected, money)
     shares = np.linspace(0.0, 1.0, parameters.grid_points)
-    learners, chosen_shares, response_shares = [], [], []
+    names = tuple(candidates.losses)
+    empty = Replicates(*(np.zeros(1 + replicates) for _ in range(4)))
+    totals = dict.fromkeys(("chosen", *BASELINES), empty)
+    learners, chosen_shares = [], []
     for part in folds:
         outside = tuple(other for other in folds if other.fold != part.fold)
         choice = one_standard_error_choice(
@@ -212,48 +214,40 @@ def evaluate_policy(
             folds=outside,
             rule=candidates.rule,
         )
-        learners.append(tuple(candidates.losses)[int(choice[0])])
-        chosen_shares.append(
-            _best_share(scores, candidates.cate[learners[-1]], part, outside, shares)
-        )
-        response_shares.append(_best_share(scores, candidates.response, part, outside, shares))
-    chosen = contact_weights(
-        cate=candidates.cate, learner_by_fold=learners, share_by_fold=chosen_shares, fold=fold
-    )
-    response = contact_weights(
-        cate={"response": candidates.response},
-        learner_by_fold=["response"] * len(folds),
-        share_by_fold=response_shares,
-        fold=fold,
-    )
-    policies = {
-        "chosen": _contacting(chosen, scores, fold),
-        "none": _contacting(np.zeros(len(fold)), scores, fold),
-        "all": _contacting(np.ones(len(fold)), scores, fold),
-        "current": _Rows(
-            scores.current_share,
-            scores.current_profit,
-            scores.current_outcome,
-            scores.current_cost,
-        ),
-        "random": _contacting(np.asarray(chosen_shares)[fold], scores, fold),
-        "response": _contacting(response, scores, fold),
-    }
-    summary = _summaries(policies, groups, level)
-    best = _in_sample(scores, candidates, fold, folds, shares)
-    honest = np.sum(
-        [part.part * part.weights.means(policies["chosen"].profit[part.rows]) for part in folds],
-        axis=0,
-    )
+        learner = names[int(choice[0])]
+        picked = _pick(book, candidates.cate[learner], part, outside, shares)
+        everyone = book.everyone(part)
+        response = _pick(book, candidates.response, part, outside, shares)
+        values = {
+            "chosen": picked,
+            "none": empty,
+            "all": everyone,
+            "current": book.current(part),
+            "random": Replicates(
+                picked.share,
+                picked.share * everyone.profit,
+                picked.share * everyone.outcome,
+                picked.share * everyone.cost,
+            ),
+            "response": response,
+        }
+        totals = {name: totals[name].plus(values[name], part.part) for name in totals}
+        learners.append(learner)
+        chosen_shares.append(float(picked.share[0]))
+    summary = _summaries(totals, len(folds), level)
+    best = _in_sample(book, candidates, fold, folds, shares)
     return PolicyEvaluation(
-        champion=tuple(candidates.losses)[int(best.learner[0])],
+        champion=names[int(best.learner[0])],
         roi_optimal_share=percentile_interval(values=best.share, level=level),
         roi_at_share=percentile_interval(values=_ratio(best.profit, best.cost), level=level),
         max_ratio_share=best.max_ratio_share,
         max_ratio=best.max_ratio,
         chosen=summary.pop("chosen"),
         optimistic_profit_usd=percentile_interval(values=best.optimistic, level=level),
-        winners_curse_usd=percentile_interval(values=best.optimistic - honest, level=level),
+        winners_curse_usd=percentile_interval(
+            values=best.optimistic - totals["chosen"].profit, level=level
+        ),
+        break_even_usd=percentile_interval(values=book.break_even(folds), level=level),
         learner_by_fold=tuple(learners),
         share_by_fold=tuple(chosen_shares),
         baselines=summary,
@@ -286,32 +280,32 @@ def _validate(scores: PolicyScores, candidates: PolicyCandidates, fold: IntArray
         )
 
 
-def _best_share(
-    scores: PolicyScores,
+def _pick(
+    book: Book,
     cate: FloatArray,
     part: FoldRows,
     outside: tuple[FoldRows, ...],
     shares: FloatArray,
-) -> float:
-    """Share with the highest profit outside the fold, by this ranking."""
+) -> Replicates:
+    """Choose the share outside the fold by this ranking; value it inside, in each replicate.
+
+    The choice is that of the sample: a replicate that chose again would choose with more noise than
+    the rules that are valued, and the interval be of other rules.
+    """
+    ranking = cate[:, part.fold]
     curve = profit_curves(
-        profit=scores.profit[:, part.fold],
-        ranking=cate[:, part.fold],
+        profit=book.scores.profit[:, part.fold],
+        ranking=ranking,
         folds=outside,
         shares=shares,
         replicates=np.array([0]),
     )
-    return float(shares[int(np.argmax(curve[:, 0]))])
-
-
-def _contacting(chance: FloatArray, scores: PolicyScores, fold: IntArray) -> _Rows:
-    """Return what contacting each row with this chance adds."""
-    rows = np.arange(len(fold))
-    return _Rows(
-        chance,
-        chance * scores.profit[rows, fold],
-        chance * scores.outcome[rows, fold],
-        chance * scores.cost[rows, fold],
+    share = np.full(len(part.part), shares[int(np.argmax(curve[:, 0]))])
+    ranked = rank_rows(ranking=ranking[part.rows], weights=part.weights)
+    return book.held_out(
+        part,
+        gain=lambda scores: gain_at_own(ranked=ranked, scores=scores, share=share),
+        share=share,
     )
 
 
@@ -321,45 +315,28 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
     return ratio
 
 
-def _summaries(
-    policies: dict[str, _Rows], groups: IntArray, level: float
-) -> dict[str, PolicyValue]:
-    chosen = policies["chosen"]
-    share = float(chosen.contacted.mean())
-    contacted, left_out = _top_factor(share), _top_factor(1.0 - share)
+def _summaries(totals: dict[str, Replicates], n_folds: int, level: float) -> dict[str, PolicyValue]:
+    chosen, factor = totals["chosen"], choice_factor(n_folds=n_folds)
 
-    def interval(values: FloatArray, factor: float, per: FloatArray | None = None) -> Interval:
-        if per is not None and per.sum() <= 0.0:
-            return NOTHING_SPENT
-        mean = clustered_mean(values=values, groups=groups, weights=per)
-        return replace(mean, se=factor * mean.se).interval(level=level)
+    def interval(values: FloatArray, by: float) -> Interval:
+        return percentile_interval(values=widened(values=values, factor=by), level=level)
 
     summaries = {}
-    for name, rows in policies.items():
-        own_share = float(rows.contacted.mean())
-        own = _top_factor(own_share) if name in CHOSEN_BY_FOLD else 1.0
+    for name, value in totals.items():
+        own = factor if name in CHOSEN_BY_FOLD else 1.0
         summaries[name] = PolicyValue(
-            share=interval(rows.contacted, 1.0)
-            if name == "current"
-            else Interval(own_share, own_share, own_share),
-            profit_usd=interval(rows.profit, own),
-            outcome_usd=interval(rows.outcome, own),
-            cost_usd=interval(rows.cost, own),
-            roi=interval(rows.profit, own, per=rows.cost),
-            chosen_minus_this_usd=interval(
-                chosen.profit - rows.profit, contacted if name == "none" else left_out
-            ),
+            share=interval(value.share, 1.0),
+            profit_usd=interval(value.profit, own),
+            outcome_usd=interval(value.outcome, own),
+            cost_usd=interval(value.cost, own),
+            roi=interval(_ratio(value.profit, value.cost), own),
+            chosen_minus_this_usd=interval(chosen.profit - value.profit, factor),
         )
     return summaries
 
 
-def _top_factor(share: float) -> float:
-    """By how much a fold's rule, chosen with the others' noise, widens the value of its share."""
-    return group_factor(low=max(1.0 - share, 0.0), high=1.0) if share > 0.0 else 1.0
-
-
 def _in_sample(
-    scores: PolicyScores,
+    book: Book,
     candidates: PolicyCandidates,
     fold: IntArray,
     folds: tuple[FoldRows, ...],
@@ -367,37 +344,36 @@ def _in_sample(
 ) -> Choice:
     """Read learner and share off the held-out folds themselves."""
     rows = np.arange(len(fold))
-    profit, cost = scores.profit[rows, fold], scores.cost[rows, fold]
     learner = one_standard_error_choice(
         losses={name: values[rows, fold] for name, values in candidates.losses.items()},
         folds=folds,
         rule=candidates.rule,
     )
     replicates = np.arange(len(learner))
-    optimistic = np.full(len(learner), -np.inf)
+    promised = np.full(len(learner), -np.inf)
+    optimistic = promised.copy()
     best = np.zeros((len(shares), len(learner)))
     spent = np.zeros_like(best)
     for number, name in enumerate(candidates.losses):
         ranking = candidates.cate[name][rows, fold]
-        curve = profit_curves(
-            profit=profit, ranking=ranking, folds=folds, shares=shares, replicates=replicates
-        )
-        optimistic = np.maximum(optimistic, curve.max(axis=0))
+        curves = book.curves(ranking=ranking, fold=fold, folds=folds, shares=shares)
+        at = np.argmax(curves.expected, axis=0)
+        is_better = curves.expected[at, replicates] > promised
+        promised = np.where(is_better, curves.expected[at, replicates], promised)
+        optimistic = np.where(is_better, curves.paid[at, replicates], optimistic)
         where = np.flatnonzero(learner == number)
         if len(where):
-            best[:, where] = curve[:, where]
-            spent[:, where] = profit_curves(
-                profit=cost, ranking=ranking, folds=folds, shares=shares, replicates=where
-            )
+            best[:, where] = curves.paid[:, where]
+            spent[:, where] = curves.cost(where)
     top = np.argmax(best, axis=0)
     ratio = _ratio(best[1:, 0], spent[1:, 0])
-    at = int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else None
+    highest = int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else None
     return Choice(
         learner=learner,
         share=shares[top],
         profit=best[top, replicates],
         cost=spent[top, replicates],
         optimistic=optimistic,
-        max_ratio_share=float("nan") if at is None else float(shares[1 + at]),
-        max_ratio=float("nan") if at is None else float(ratio[at]),
+        max_ratio_share=float("nan") if highest is None else float(shares[1 + highest]),
+        max_ratio=float("nan") if highest is None else float(ratio[highest]),
     )

@@ -14,6 +14,7 @@ from promo_uplift.reporting.heterogeneity_figures import (
     rules_figure,
     toc_figure,
 )
+from promo_uplift.reporting.policy_rule_figures import policy_comparison_figure
 from promo_uplift.reporting.run_record import LearnerRecord, RunRecord
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "drivers_figure",
     "effects_figure",
     "overlap_figure",
+    "policy_comparison_figure",
     "profit_figure",
     "reliability_figure",
     "rules_figure",

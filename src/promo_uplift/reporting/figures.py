@@ -15,6 +15,7 @@ from promo_uplift.contracts.parameters import PolicyParameters, WordingParameter
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.effects import POOLED
 from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.policy.money import money_words
 
 #: Okabe & Ito (2008), told apart with every common form of colour blindness.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -217,12 +218,13 @@ def profit_figure(
     source = "ASSUMED, not in the data" if parameters.values_are_assumptions else "as given"
     _note(
         figure,
-        f"Money ({source}): margin {parameters.margin_rate:.0%}, contact "
-        f"{parameters.contact_cost_usd:.2f} USD, redeeming {wording.subject} "
-        f"{parameters.redemption_cost_usd:.2f} USD; a contact without redemption breaks even at an "
-        f"effect of {parameters.break_even_cate_usd:.2f} USD. Bands: {evaluation.level:.0%} "
-        "household bootstrap. The height at the best share is optimistic; on households that did "
-        f"not choose it the profit is {honest.estimate:+.2f} USD "
+        f"Money ({source}): "
+        f"{money_words(parameters=parameters, redeeming=f'redeeming {wording.subject}')}; "
+        "a contact without redemption breaks even at an "
+        f"effect of {parameters.expected.break_even_cate_usd:.2f} USD. "
+        f"Bands: {evaluation.level:.0%} household bootstrap. The height at the best share is "
+        "optimistic; on households that did not choose it the profit is "
+        f"{honest.estimate:+.2f} USD "
         f"({honest.ci_low:+.2f} to {honest.ci_high:+.2f}).",
     )
     return figure

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.effects import POOLED
 from promo_uplift.policy.ledger import SETTLED, TOGETHER
+from promo_uplift.policy.money import money_words
 from promo_uplift.reporting.figures import (
     BLACK,
     BLUE,
@@ -170,8 +171,7 @@ def ledger_table_figure(
         )
     assumed = "ASSUMED, not in the data" if money.values_are_assumptions else "as given"
     costs = (
-        f"Money ({assumed}): margin {money.margin_rate:.0%}, contact "
-        f"{money.contact_cost_usd:.2f} USD, redemption {money.redemption_cost_usd:.2f} USD. "
+        f"Money ({assumed}): {money_words(parameters=money, redeeming='redemption')}. "
         if money.are_stated
         else "No money was stated, so no return is known. "
     )

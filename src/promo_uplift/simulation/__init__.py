@@ -1,5 +1,6 @@
 """A world with a known truth: fitted to the real tables, written as their raw tables."""
 
+from promo_uplift.contracts.streams import TableStream, write_stream
 from promo_uplift.simulation.fit_figure import fit_figure
 from promo_uplift.simulation.fitting import fit_profile
 from promo_uplift.simulation.marginals import Marginals, goodness_of_fit, marginals
@@ -8,10 +9,8 @@ from promo_uplift.simulation.policies import true_policy_values
 from promo_uplift.simulation.profile import WorldProfile
 from promo_uplift.simulation.raw_tables import (
     SimulatedWorld,
-    TableStream,
     raw_streams,
     simulate_world,
-    write_stream,
     write_world,
 )
 from promo_uplift.simulation.store_study import (

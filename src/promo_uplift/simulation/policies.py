@@ -25,14 +25,18 @@ def true_policy_values(*, world: World, policy: PolicyParameters) -> pd.DataFram
         (spend), ``cost_usd_per_household`` and ``profit_usd_per_household``, each per eligible
         household; the money. ``oracle`` mails who brings a profit, ``oracle_current_share`` as many
         as were mailed, the most profitable first, ``response`` as many, the highest spenders first,
-        ``random`` as many by lot.
+        ``random`` as many by lot. Without a stated cost: no cost, no profit and no money.
     """
     parts = [
         _of_campaign(world=world, place=place, policy=policy)
         for place, campaign in enumerate(world.campaigns)
         if campaign.has_effect
     ]
-    return pd.concat(parts, ignore_index=True)
+    values = pd.concat(parts, ignore_index=True)
+    if policy.are_stated:
+        return values
+    money = ("cost_usd", "profit_usd", "margin_rate", "contact_cost", "redemption_cost", "values_")
+    return values.drop(columns=[name for name in values if str(name).startswith(money)])
 
 
 def _of_campaign(*, world: World, place: int, policy: PolicyParameters) -> pd.DataFrame:
@@ -42,8 +46,9 @@ def _of_campaign(*, world: World, place: int, policy: PolicyParameters) -> pd.Da
     eligible = truth["is_eligible"].to_numpy()
     alone = (truth["cate_usd"] + truth["spillover_usd"]).to_numpy()
     redeems = truth["redemption_probability"].to_numpy()
-    cost = policy.contact_cost_usd + policy.redemption_cost_usd * redeems
-    profit = policy.margin_rate * alone - cost
+    money = policy.expected
+    cost = money.contact_cost_usd + money.redemption_cost_usd * redeems
+    profit = money.margin_rate * alone - cost
     current = truth["treatment"].to_numpy(dtype=np.float64)
     count = int(current[eligible].sum())
     assignments = {
@@ -69,15 +74,15 @@ def _of_campaign(*, world: World, place: int, policy: PolicyParameters) -> pd.Da
                 "share_mailed": mailed[eligible].mean(),
                 "gain_usd_per_household": gain[eligible].mean(),
                 "cost_usd_per_household": (mailed * cost)[eligible].mean(),
-                "profit_usd_per_household": (policy.margin_rate * gain - mailed * cost)[
+                "profit_usd_per_household": (money.margin_rate * gain - mailed * cost)[
                     eligible
                 ].mean(),
             }
         )
     return pd.DataFrame(rows).assign(
-        margin_rate=policy.margin_rate,
-        contact_cost_usd=policy.contact_cost_usd,
-        redemption_cost_usd=policy.redemption_cost_usd,
+        margin_rate=money.margin_rate,
+        contact_cost_usd=money.contact_cost_usd,
+        redemption_cost_usd=money.redemption_cost_usd,
         values_are_assumptions=policy.values_are_assumptions,
     )
 

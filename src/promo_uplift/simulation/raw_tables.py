@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from promo_uplift.contracts.errors import SourceError
 from promo_uplift.contracts.results import IntArray
+from promo_uplift.contracts.streams import TableStream, write_stream
 from promo_uplift.simulation.parameters import SimulationParameters
 from promo_uplift.simulation.profile import WorldProfile
 from promo_uplift.simulation.randomness import generator
@@ -39,25 +39,6 @@ _LABELS: Final = {
 }
 _DISPLAYS: Final = ("0", "1", "2", "3", "4", "5", "6", "7", "9", "A")
 _MAILERS: Final = ("0", "A", "C", "D", "F", "H", "J", "L", "P", "X", "Z")
-
-
-@dataclass(frozen=True, slots=True)
-class TableStream:
-    """A table that is made block by block, so that it never has to be in memory as a whole.
-
-    Attributes
-    ----------
-    schema : pyarrow.Schema
-    blocks : callable
-        Makes the blocks, in order, anew at each call.
-    """
-
-    schema: pa.Schema
-    blocks: Callable[[], Iterator[pa.Table]]
-
-    def read(self) -> pa.Table:
-        """All blocks as one table."""
-        return pa.concat_tables(self.blocks())
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +125,6 @@ def write_world(*, world: World, folder: Path) -> dict[str, int]:
         name: write_stream(path=folder / f"{stems[name]}.parquet", stream=stream)
         for name, stream in raw_streams(world=world).items()
     }
-
-
-def write_stream(*, path: Path, stream: TableStream) -> int:
-    """Write a table to a Parquet file, a row group per block, and return the number of rows.
-
-    The file appears under its name only when it is complete.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    rows = 0
-    with pq.ParquetWriter(unfinished, stream.schema) as writer:
-        for block in stream.blocks():
-            writer.write_table(block, row_group_size=max(block.num_rows, 1))
-            rows += block.num_rows
-    unfinished.replace(path)
-    return rows
 
 
 def _one_block(table: pa.Table) -> TableStream:

@@ -9,6 +9,13 @@ from promo_uplift.sources.files import (
     source_files,
     source_report,
 )
+from promo_uplift.sources.household_file import (
+    HouseholdFile,
+    WantedColumns,
+    empty_chunk,
+    open_household_file,
+    read_chunks,
+)
 from promo_uplift.sources.raw import RAW_TABLES, RawTables, require_columns
 from promo_uplift.sources.registry import SOURCES
 from promo_uplift.sources.table_file import frame_digest, read_table_file
@@ -17,12 +24,17 @@ __all__ = [
     "RAW_TABLES",
     "SOURCES",
     "CanonicalTables",
+    "HouseholdFile",
     "RawTables",
+    "WantedColumns",
     "canonical_tables",
     "cleaning_report",
+    "empty_chunk",
     "frame_digest",
     "locate_raw_file",
+    "open_household_file",
     "package_file",
+    "read_chunks",
     "read_table_file",
     "require_columns",
     "source_files",

@@ -2,6 +2,7 @@
 
 from promo_uplift.features import usable_covariates, window_audit
 from promo_uplift.trials.arrays import to_trial_data, without_rows
+from promo_uplift.trials.as_of import HouseholdCut, households_as_of
 from promo_uplift.trials.build import LEADING, build_trials
 from promo_uplift.trials.calendar_panel import CalendarPanel, calendar_panel
 from promo_uplift.trials.controls import CONTROL_DEFINITIONS
@@ -32,6 +33,7 @@ __all__ = [
     "CalendarPanel",
     "DoseDesign",
     "DosePanel",
+    "HouseholdCut",
     "PanelCampaign",
     "PanelSelection",
     "PanelWeeks",
@@ -44,6 +46,7 @@ __all__ = [
     "continuous_dose_panel",
     "household_folds",
     "household_week_panel",
+    "households_as_of",
     "one_trial",
     "select_panel_campaigns",
     "select_trials",

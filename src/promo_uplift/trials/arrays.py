@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from promo_uplift.contracts.columns import CAMPAIGN_ID, HOUSEHOLD_ID, REDEEMED, TREATMENT
+from promo_uplift.contracts.columns import (
+    CAMPAIGN_ID,
+    HOUSEHOLD_ID,
+    REDEEMED,
+    START_DATE,
+    TREATMENT,
+)
 from promo_uplift.contracts.errors import TrialError
 from promo_uplift.contracts.results import TrialData
 
@@ -63,6 +69,9 @@ def to_trial_data(*, trials: pd.DataFrame, covariates: Sequence[str], outcome: s
         redeemed=trials[REDEEMED].to_numpy(dtype=np.float64),
         groups=trials[HOUSEHOLD_ID].to_numpy(dtype=np.int64),
         campaign=campaign,
+        time_zero=trials[START_DATE].to_numpy(dtype="datetime64[D]")
+        if START_DATE in trials.columns
+        else None,
     )
 
 

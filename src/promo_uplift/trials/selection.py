@@ -87,7 +87,9 @@ class TrialSelection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class Window:
+    """Days ``[first, end)`` that a trial reads, by the name that messages call them."""
+
     name: str
     first: dt.date
     end: dt.date
@@ -250,9 +252,9 @@ def _uncovered(
         zero = start - dt.timedelta(days=shift)
         moved = f" (moved {shift} days earlier)" if shift else ""
         for window in (
-            _Window("covariate", zero - dt.timedelta(days=parameters.pre_days), zero),
-            _Window("history", zero - dt.timedelta(days=parameters.history_days), zero),
-            _Window("outcome", zero, zero + dt.timedelta(days=parameters.outcome_days)),
+            Window("covariate", zero - dt.timedelta(days=parameters.pre_days), zero),
+            Window("history", zero - dt.timedelta(days=parameters.history_days), zero),
+            Window("outcome", zero, zero + dt.timedelta(days=parameters.outcome_days)),
         ):
             if lack := window.lack(first=data[0], last=data[1]):
                 lacks.append(lack + moved)

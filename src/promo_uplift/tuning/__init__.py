@@ -3,7 +3,7 @@
 from promo_uplift.tuning.crossfit import cross_fit_learner, fit_held_out
 from promo_uplift.tuning.deployed import DeployedLearner, fit_deployed, fit_deployed_ensemble
 from promo_uplift.tuning.digest import study_digest, tuning_settings
-from promo_uplift.tuning.interval import held_out_interval
+from promo_uplift.tuning.interval import cross_fitted_errors, held_out_interval
 from promo_uplift.tuning.losses import loss_terms
 from promo_uplift.tuning.search import check_configured_learner, check_configured_learners
 from promo_uplift.tuning.stacking import (
@@ -20,6 +20,7 @@ __all__ = [
     "check_configured_learners",
     "combine_cross_fitted",
     "cross_fit_learner",
+    "cross_fitted_errors",
     "deployed_weights",
     "ensemble_members",
     "fit_deployed",

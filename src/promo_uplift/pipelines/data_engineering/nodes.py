@@ -138,7 +138,10 @@ def assemble_trials(
     selection = select_trials(tables=tables, parameters=trials)
     frame = (
         build_trials(
-            tables=tables, selection=selection, parameters=trials, margin_rate=policy.margin_rate
+            tables=tables,
+            selection=selection,
+            parameters=trials,
+            margin_rate=policy.expected.margin_rate,
         )
         .to_pyarrow()
         .to_pandas(date_as_object=False)
@@ -176,7 +179,10 @@ def assemble_placebo(
         return pd.DataFrame(columns=[*LEADING, *COVARIATES]), selection.report
     frame = (
         build_trials(
-            tables=tables, selection=selection, parameters=trials, margin_rate=policy.margin_rate
+            tables=tables,
+            selection=selection,
+            parameters=trials,
+            margin_rate=policy.expected.margin_rate,
         )
         .to_pyarrow()
         .to_pandas(date_as_object=False)

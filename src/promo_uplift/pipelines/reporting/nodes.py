@@ -33,7 +33,7 @@ from promo_uplift.metrics import (
     uplift_curves,
 )
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
-from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.policy import PolicyEvaluation, PolicySuite
 from promo_uplift.reporting.figures import (
     calibration_figure,
     effects_figure,
@@ -48,6 +48,8 @@ from promo_uplift.reporting.heterogeneity_figures import (
     rules_figure,
     toc_figure,
 )
+from promo_uplift.reporting.policy_figures import breakeven_figure
+from promo_uplift.reporting.policy_rule_figures import policy_comparison_figure
 from promo_uplift.reporting.run_record import RunRecord, money_tag, run_record
 from promo_uplift.reporting.sensitivity_figures import policy_sensitivity_figure
 from promo_uplift.reporting.tuning_figures import (
@@ -113,6 +115,16 @@ def draw_policy_sensitivity(
         shown=report.yardsticks_shown,
         wording=wording,
     )
+
+
+def draw_breakeven_grid(
+    grid: pd.DataFrame,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+) -> Figure:
+    """Draw profit over contact cost and margin."""
+    return breakeven_figure(grid=grid, parameters=policy, level=metrics.level, wording=wording)
 
 
 def draw_overlap(
@@ -201,6 +213,13 @@ def draw_toc(
     )
     figure = toc_figure(toc=toc, learner=selection.shown, level=metrics.level, wording=wording)
     return in_outcome_unit(toc, policy=policy, wording=wording), figure
+
+
+def draw_policy_comparison(
+    suite: PolicySuite, policy: PolicyParameters, wording: WordingParameters
+) -> Figure:
+    """Draw every policy's value beside the baselines."""
+    return policy_comparison_figure(suite=suite, parameters=policy, wording=wording)
 
 
 def draw_affected(

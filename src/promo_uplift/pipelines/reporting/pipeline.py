@@ -45,6 +45,18 @@ def create_pipeline() -> Pipeline:
                 name="draw_policy_sensitivity",
             ),
             Node(
+                nodes.draw_policy_comparison,
+                inputs=["policy_suite", "params:policy", "params:wording"],
+                outputs="policy_comparison_figure",
+                name="draw_policy_comparison",
+            ),
+            Node(
+                nodes.draw_breakeven_grid,
+                inputs=["breakeven_grid", "params:policy", "params:metrics", "params:wording"],
+                outputs="breakeven_grid_figure",
+                name="draw_breakeven_grid",
+            ),
+            Node(
                 nodes.draw_overlap,
                 inputs=[
                     "trial_data",

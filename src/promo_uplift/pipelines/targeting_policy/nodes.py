@@ -15,8 +15,10 @@ from promo_uplift.contracts.parameters import (
     ExplanationParameters,
     MetricParameters,
     NuisanceParameters,
+    PoliciesParameters,
     PolicyParameters,
     SensitivityParameters,
+    SourceParameters,
     TrialParameters,
     TuningParameters,
     WordingParameters,
@@ -27,6 +29,7 @@ from promo_uplift.contracts.results import (
     FloatArray,
     TrialData,
 )
+from promo_uplift.contracts.what_if import WhatIfParameters
 from promo_uplift.effects import PlaceboEffect
 from promo_uplift.explanation import Explanation
 from promo_uplift.features import WindowAudit
@@ -35,12 +38,15 @@ from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
     Contacts,
     PolicyEvaluation,
+    PolicySuite,
     RegistryEntry,
     ScoringModel,
     champion_gate,
     chosen_policy_profit,
     policy_scores,
-    scored_policy_profit,
+    standing_policy_profit,
+    suite_table,
+    suite_text,
 )
 from promo_uplift.tuning import DeployedLearner, is_combination, tuned_parameters
 
@@ -115,6 +121,67 @@ def bound_hidden_confounding(
     )
     table = analysis.in_outcome_unit(found.table(), policy=policy, wording=wording)
     return found, table, found.yardsticks, found.text
+
+
+def compare_policies(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
+    estimation: EstimationParameters,
+    policies: PoliciesParameters,
+    policy: PolicyParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[PolicySuite, pd.DataFrame, str]:
+    """Value every configured policy where it was not fitted, and say each rule in words."""
+    suite = analysis.compare_policies(
+        data=data,
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        selection=selection,
+        estimation=estimation,
+        policies=policies,
+        policy=policy,
+        metrics=metrics,
+        seed=seed,
+    )
+    table = analysis.in_outcome_unit(
+        suite_table(suite=suite, parameters=policy), policy=policy, wording=wording
+    )
+    return suite, table, suite_text(suite=suite, parameters=policy, width=TEXT_WIDTH)
+
+
+def value_other_money(
+    data: TrialData,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    policy: PolicyParameters,
+    what_if: WhatIfParameters,
+    metrics: MetricParameters,
+    wording: WordingParameters,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Value the champion's ranking at other costs and margins, and under scenarios."""
+    found = analysis.value_other_money(
+        data=data,
+        nuisances=nuisances,
+        champion=evaluation.champion,
+        cross_fitted=cross_fitted,
+        policy=policy,
+        what_if=what_if,
+        metrics=metrics,
+        seed=seed,
+    )
+    if not policy.are_stated:
+        return found.grid, found.scenarios
+    grid, scenarios = (
+        analysis.in_outcome_unit(table, policy=policy, wording=wording)
+        for table in (found.grid, found.scenarios)
+    )
+    return grid, scenarios
 
 
 def bound_champion(
@@ -269,8 +336,8 @@ def list_households(
     checks: CheckParameters,
     policy: PolicyParameters,
     wording: WordingParameters,
-) -> pd.DataFrame:
-    """Targeting list of the trials' households, each with the reason for or against it."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Targeting list of the trials' households, with reasons; once for each form of its file."""
     table = analysis.list_households(
         data=data,
         nuisances=nuisances,
@@ -281,7 +348,8 @@ def list_households(
         checks=checks,
         policy=policy,
     )
-    return analysis.in_outcome_unit(table, policy=policy, wording=wording)
+    listed = analysis.in_outcome_unit(table, policy=policy, wording=wording)
+    return listed, listed
 
 
 def build_scoring_model(
@@ -290,11 +358,15 @@ def build_scoring_model(
     models: DeploymentNuisances,
     evaluation: PolicyEvaluation,
     verdict: Verdict,
+    data_version: str,
     checks: CheckParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
+    trials: TrialParameters,
+    estimation: EstimationParameters,
+    source: SourceParameters,
 ) -> ScoringModel:
-    """Put together what scores new households: effect, support, money, verdict."""
+    """Put together what scores new households: effect, support, money, verdict, contract."""
     return analysis.scoring_model(
         data=data,
         learner=learner,
@@ -304,6 +376,14 @@ def build_scoring_model(
         checks=checks,
         policy=policy,
         metrics=metrics,
+        contract=analysis.data_contract(
+            data=data,
+            data_version=data_version,
+            trials=trials,
+            estimation=estimation,
+            source=source,
+            policy=policy,
+        ),
     )
 
 
@@ -319,6 +399,13 @@ def enter_registry(
 ) -> RegistryEntry:
     """Challenger always; champion by the verdict and the paired value against the standing one."""
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
+    standing_profit, incomparable = standing_policy_profit(
+        scores=scores,
+        standing=standing,
+        contract=model.contract,
+        data=data,
+        fold=nuisances.fold,
+    )
     gate = champion_gate(
         verdict=model.verdict_name,
         challenger_profit_usd=chosen_policy_profit(
@@ -327,13 +414,11 @@ def enter_registry(
             evaluation=evaluation,
             fold=nuisances.fold,
         ),
-        champion_profit_usd=None
-        if standing is None
-        else scored_policy_profit(
-            scores=scores, model=standing, covariates=data.covariates, fold=nuisances.fold
-        ),
+        champion_profit_usd=standing_profit,
         groups=data.groups,
         level=metrics.level,
+        incomparable=incomparable,
+        is_money_stated=policy.are_stated,
     )
     example = data.covariates.head(EXAMPLE_ROWS)
     return RegistryEntry(

@@ -1,0 +1,25 @@
+"""Policies, one per file: who is contacted, and the rule in words."""
+
+from promo_uplift.policy.rules.base import (
+    Constraint,
+    FittedPolicy,
+    NoSettings,
+    OfAnother,
+    Policy,
+    PolicyTraining,
+    PolicyView,
+)
+from promo_uplift.policy.rules.registry import BASELINES, POLICIES, build_policies
+
+__all__ = [
+    "BASELINES",
+    "POLICIES",
+    "Constraint",
+    "FittedPolicy",
+    "NoSettings",
+    "OfAnother",
+    "Policy",
+    "PolicyTraining",
+    "PolicyView",
+    "build_policies",
+]

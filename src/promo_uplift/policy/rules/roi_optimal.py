@@ -1,0 +1,44 @@
+"""The top of the ranking by effect, as far down as it pays on the training rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from promo_uplift.contracts.results import FloatArray
+from promo_uplift.policy.rules.base import NoSettings, Policy, PolicyTraining, PolicyView
+from promo_uplift.policy.rules.ranking import most_profitable_share, top_share
+
+
+class RoiOptimal(Policy):
+    """Rank by predicted effect; the share is the one with the highest training profit."""
+
+    Settings: ClassVar = NoSettings
+    summary: ClassVar = "Top of the ranking by effect; the share maximises training profit."
+
+    def fit(self, *, training: PolicyTraining, seed: int) -> FittedRoiOptimal:
+        """Choose the share."""
+        return FittedRoiOptimal(
+            most_profitable_share(training=training, ranking=training.view.cate)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRoiOptimal:
+    """The rule.
+
+    Attributes
+    ----------
+    share : float
+        Share contacted, of any list.
+    """
+
+    share: float
+
+    def contact(self, *, view: PolicyView) -> FloatArray:
+        """Contact the top of the list's own ranking; tied rows alike."""
+        return top_share(ranking=view.cate, share=self.share)
+
+    def describe(self) -> str:
+        """Return the rule in words."""
+        return f"Contact the {self.share:.0%} with the highest predicted effect."
