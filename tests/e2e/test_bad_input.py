@@ -226,7 +226,7 @@ BAD = {
         params="polcy.margin_rate=0.3",
         says=(
             "ConfigurationError: `polcy` is not a parameter of any pipeline",
-            r"Did you mean `policy`\?",
+            r"Did you mean `policy` or `policies`\?",
         ),
     ),
     "unknown key below the top": Bad(
