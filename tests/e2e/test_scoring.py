@@ -119,9 +119,8 @@ def test_plain_mlflow_gives_the_same_scores(
     project: Path, from_files: dict[str, pd.DataFrame]
 ) -> None:
     """What others do: load the model by its alias and call `predict`."""
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
-    mlflow.set_registry_uri(f"sqlite:///{project}/mlflow.db")
     path = list(sys.path)
     try:
         model = mlflow.pyfunc.load_model("models:/promo_uplift@challenger")
@@ -129,8 +128,7 @@ def test_plain_mlflow_gives_the_same_scores(
         found = model.predict(trials[model.metadata.get_input_schema().input_names()])
     finally:
         sys.path[:] = path
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
+        mlflow.set_tracking_uri(before)
     expected = from_files["trials.csv"][list(found.columns)]
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert {"support_reason", "reason"} <= set(found.columns)
