@@ -217,10 +217,10 @@ class TableResult:
     @cached_property
     def interval(self) -> FloatArray:
         """Pointwise interval of the champion's held-out effects, ``(n, 2)``; NaN if not offered."""
-        return analysis.bound_champion(
+        return analysis.bound_households(
             data=self.trial.data,
             nuisances=self.analysis.nuisances,
-            champion=self.analysis.cross_fitted[self.champion],
+            champion=self.analysis.cross_fitted[self.analysis.decider.learner],
             estimation=self.parameters.estimation,
             metrics=self.parameters.metrics,
             seed=self.seed,
@@ -255,7 +255,7 @@ class TableResult:
             data=self.trial.data,
             nuisances=self.analysis.nuisances,
             cross_fitted=self.analysis.cross_fitted,
-            champion=self.champion,
+            champion=self.analysis.decider.learner,
             nuisance=self.parameters.nuisance,
             estimation=self.parameters.estimation,
             tuning=self.parameters.tuning,
@@ -265,7 +265,7 @@ class TableResult:
             data=self.trial.data,
             learner=learner,
             models=models,
-            evaluation=self.analysis.evaluation,
+            decider=self.analysis.decider,
             verdict=self.verdict,
             checks=self.parameters.checks,
             policy=self.parameters.policy,

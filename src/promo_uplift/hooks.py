@@ -22,6 +22,7 @@ from promo_uplift.contracts.parameters import (
     CheckParameters,
     EstimationParameters,
     PoliciesParameters,
+    PolicyParameters,
     TuningParameters,
 )
 from promo_uplift.provenance import (
@@ -82,7 +83,9 @@ def top_level(names: Iterable[str]) -> set[str]:
     return {name.split(".")[0] for name in parameters if not name.startswith("_")}
 
 
-def refuse_unknown_names(*, estimation: Any, checks: Any, policies: Any = None) -> None:
+def refuse_unknown_names(
+    *, estimation: Any, checks: Any, policies: Any = None, policy: Any = None
+) -> None:
     """Refuse learners, checks, policies that no registry knows, where the parameters are typed.
 
     Raises
@@ -92,15 +95,15 @@ def refuse_unknown_names(*, estimation: Any, checks: Any, policies: Any = None) 
     """
     # settings load this module: what follows is slow to import, and not every command needs it
     from promo_uplift.checks import validate_check_parameters  # noqa: PLC0415
-    from promo_uplift.policy import build_policies  # noqa: PLC0415
+    from promo_uplift.policy import check_policies  # noqa: PLC0415
     from promo_uplift.tuning import check_configured_learners  # noqa: PLC0415
 
     if isinstance(estimation, EstimationParameters):
         check_configured_learners(estimation.learners)
     if isinstance(checks, CheckParameters):
         validate_check_parameters(checks)
-    if isinstance(policies, PoliciesParameters):
-        build_policies(policies)
+    if isinstance(policies, PoliciesParameters) and isinstance(policy, PolicyParameters):
+        check_policies(policies=policies, policy=policy)
 
 
 def warm_start_leaves(tuning: Any) -> dict[str, Any]:
@@ -165,6 +168,7 @@ class RunContextHooks:
             estimation=parameters.get("params:estimation"),
             checks=parameters.get("params:checks"),
             policies=parameters.get("params:policies"),
+            policy=parameters.get("params:policy"),
         )
 
     @hook_impl(trylast=True)

@@ -355,7 +355,7 @@ class Wrong:
 
     is_the_mailing_as_it_was = False
 
-    def lacks(self, *, view):
+    def lacks(self, *, view, money):
         return None
 
     def fit(self, *, training, seed):

@@ -117,6 +117,7 @@ def parameters(**changed):
             yardstick_max_rows=5_000,
         ),
         "policies": PoliciesParameters(
+            decides="chosen",
             learner="shown",
             error_replicates=2,
             rules={

@@ -110,6 +110,52 @@ def test_the_list_recommends_the_households_that_respond(strong):
     assert (np.diff(bounds, axis=1) >= 0).all()
 
 
+@pytest.fixture(scope="module")
+def by_tree(strong):
+    """The same world, decided by the policy tree."""
+    policies = strong.inputs["params:policies"].model_copy(update={"decides": "policy_tree"})
+    after = (
+        targeting_policy.create_pipeline()
+        .from_nodes("decide")
+        .only_nodes(
+            "decide",
+            "bound_households",
+            "deploy",
+            "reach_verdict",
+            "list_households",
+            "build_scoring_model",
+            "enter_registry",
+        )
+    )
+    known = strong.inputs | strong.made | {"params:policies": policies}
+    return run(after, {name: known[name] for name in after.inputs()})
+
+
+def test_a_named_policy_makes_list_verdict_and_model(strong, by_tree):
+    """The tree's rule is the world's: who visits more than 10.5 times responds."""
+    comparison = strong.made["policy_comparison"].set_index("policy").loc["policy_tree"]
+    verdict = by_tree["verdict"]
+    assert (verdict.name, verdict.action) == ("publish", "target")
+    assert verdict.advice.startswith("Let the policy `policy_tree` choose ")
+    assert "pre_visits > 10.5" in verdict.advice
+    assert f"{comparison['profit_usd_per_household']:+.2f} USD" in verdict.advice
+    checks = by_tree["checks"].set_index("code")
+    assert checks.loc["PU-POLICY", "value"] == pytest.approx(
+        min(comparison[f"profit_usd_minus_{one}_sim_low"] for one in ("none", "all"))
+    )
+    listed = by_tree["targeting_list"].merge(
+        strong.inputs["trials"], on=["household_id", "campaign_id"], validate="1:1"
+    )
+    assert set(listed["policy"]) == {"policy_tree"}
+    np.testing.assert_array_equal(listed["recommend"], listed["pre_visits"] > 10.5)
+    model = by_tree["scoring_model"]
+    scored = model.score(strong.inputs["trials"])
+    np.testing.assert_array_equal(
+        scored["recommend"], (strong.inputs["trials"]["pre_visits"] > 10.5) & scored["in_support"]
+    )
+    assert by_tree["registered_model"].gate.promote
+
+
 def test_nothing_to_find_is_not_published(nothing):
     verdict = nothing.made["verdict"]
     assert verdict.name == "experiment_needed"

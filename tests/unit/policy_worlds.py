@@ -35,7 +35,9 @@ BASE = {name: {} for name in ("none", "all", "current", "random", "response")}
 def policies(**rules):
     """The baselines and these."""
     return build_policies(
-        PoliciesParameters(learner="shown", error_replicates=0, rules=BASE | rules)
+        PoliciesParameters(
+            decides="chosen", learner="shown", error_replicates=0, rules=BASE | rules
+        )
     )
 
 

@@ -15,7 +15,6 @@ from promo_uplift.contracts.errors import PolicyError, ScoringError
 from promo_uplift.policy import (
     DataContract,
     champion_gate,
-    chosen_policy_profit,
     scored_policy_profit,
     standing_policy_profit,
 )
@@ -141,28 +140,16 @@ FOLD = np.array([0, 0, 0, 1, 1, 1])
 SCORES = SimpleNamespace(profit=np.arange(12.0).reshape(6, 2))
 
 
-def test_the_chosen_policy_mails_each_folds_top_share_with_the_learner_chosen_for_it():
-    cate = {
-        "a": np.array([[3, 0], [2, 0], [1, 0], [0, 9], [0, 9], [0, 9]], dtype=float),
-        "b": np.array([[0, 0], [0, 0], [0, 0], [0, 1], [0, 3], [0, 2]], dtype=float),
-    }
-    evaluation = SimpleNamespace(learner_by_fold=("a", "b"), share_by_fold=(1 / 3, 2 / 3))
-    profit = chosen_policy_profit(scores=SCORES, cate=cate, evaluation=evaluation, fold=FOLD)
-    # fold 0 by a: its first row, column 0; fold 1 by b: its second and third, column 1
-    np.testing.assert_array_equal(profit, [0.0, 0.0, 0.0, 0.0, 9.0, 11.0])
-
-
 @dataclass
 class Standing:
-    cate_threshold_usd: float = 2.0
     encoder: None = None
     contract: DataContract | None = None
 
-    def score(self, households):
-        return pd.DataFrame({"cate_usd": households["effect"]})
+    def contacted(self, households):
+        return households["effect"].to_numpy() >= 2.0
 
 
-def test_a_standing_model_mails_from_its_own_threshold_and_nobody_that_it_cannot_score():
+def test_a_standing_model_mails_whom_its_own_rule_contacts():
     covariates = pd.DataFrame({"effect": [2.0, 1.9, np.nan, 5.0, 0.0, 2.1]})
     data = SimpleNamespace(covariates=covariates, encoder=None)
     profit = scored_policy_profit(scores=SCORES, model=Standing(), data=data, fold=FOLD)
@@ -174,7 +161,7 @@ COVARIATES = pd.DataFrame({"effect": [2.0, 1.9, np.nan, 5.0, 0.0, 2.1]})
 
 
 class Elsewhere(Standing):
-    def score(self, households):
+    def contacted(self, households):
         raise ScoringError("Every training covariate must be a column; missing 1 of 1: `spend`.")
 
 

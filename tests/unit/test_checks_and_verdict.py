@@ -1,6 +1,7 @@
 """Each check passes and fails where it should, and the verdict is the worst they allow."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ from promo_uplift.effects import (
 )
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics
-from promo_uplift.policy import PolicyEvaluation, PolicyValue
+from promo_uplift.policy import DecidingPolicy, PolicyEvaluation, PolicyValue
 
 WIDTH, MOST_LINES = 100, 25
 ABOVE, ACROSS, BELOW = Interval(2.0, 1.0, 3.0), Interval(0.5, -1.0, 2.0), Interval(-2.0, -3.0, -1.0)
@@ -129,10 +130,18 @@ def evidence(
             level=0.95,
         ),
         PolicyProfit(
-            is_money_stated=parts.pop("is_money_stated", True), evaluation=policy(**parts)
+            is_money_stated=parts.pop("is_money_stated", True),
+            gains_usd={
+                name: one.chosen_minus_this_usd for name, one in policy(**parts).baselines.items()
+            },
         ),
     )
     return Evidence(facts=tuple(fact for fact in facts if fact is not None), wording=WORDING)
+
+
+def policy_of(parts):
+    names = ("over_none", "over_all", "all_profit")
+    return policy(**{name: value for name, value in parts.items() if name in names})
 
 
 def look(found, parameters=PARAMETERS):
@@ -165,7 +174,7 @@ def decide(**parts):
     results = look(found)
     return verdict(
         results=results,
-        policy=found.need(PolicyProfit).evaluation,
+        policy=policy_of(parts),
         facts=FACTS,
         parameters=MONEY,
         wording=WORDING,
@@ -299,7 +308,7 @@ def decided_under(definition, **parts):
     facts = found.facts if timing is None else (*found.facts, timing)
     return verdict(
         results=look(replace(found, facts=facts)),
-        policy=found.need(PolicyProfit).evaluation,
+        policy=policy_of(parts),
         facts=FACTS,
         parameters=MONEY,
         wording=WORDING,
@@ -333,7 +342,7 @@ def test_money_that_is_not_assumed_is_not_called_so():
     text = verdict_text(
         verdict=verdict(
             results=results,
-            policy=found.need(PolicyProfit).evaluation,
+            policy=policy(),
             facts=FACTS,
             parameters=given,
             wording=WORDING,
@@ -349,7 +358,7 @@ def test_an_infinite_break_even_needs_no_test_of_any_size():
     results = look(found)
     decided = verdict(
         results=results,
-        policy=found.need(PolicyProfit).evaluation,
+        policy=policy(),
         facts=FACTS,
         parameters=free,
         wording=WORDING,
@@ -475,7 +484,7 @@ def decide_without_cost(**parts):
     results = look(found)
     return verdict(
         results=results,
-        policy=found.need(PolicyProfit).evaluation,
+        policy=policy_of(parts),
         facts=FACTS,
         parameters=UNSTATED,
         wording=WORDING,
@@ -523,10 +532,46 @@ def test_the_value_of_a_unit_is_said_where_the_outcome_is_no_money():
     valued = MONEY.model_copy(update={"outcome_value_usd": 20.0})
     decided = verdict(
         results=results,
-        policy=found.need(PolicyProfit).evaluation,
+        policy=policy(),
         facts=FACTS,
         parameters=valued,
         wording=WORDING,
     )
     assert "20.00 USD for a unit of the outcome, margin 25%" in decided.figures[-1]
     assert "for a unit" not in decide().figures[-1]
+
+
+def named(**parts):
+    found = evidence(**parts)
+    decider = DecidingPolicy(
+        name="break_even",
+        learner="causal_forest",
+        share=Interval(0.2, 0.1, 0.3),
+        profit_usd=Interval(0.7, 0.2, 1.2),
+        gains_usd={},
+        contacts=np.zeros(1),
+        listed=np.zeros(1),
+        fitted=SimpleNamespace(describe=lambda: "Contact whoever pays."),
+    )
+    return verdict(
+        results=look(found),
+        policy=policy(),
+        facts=FACTS,
+        parameters=MONEY,
+        wording=WORDING,
+        decider=decider,
+    )
+
+
+def test_a_named_policy_is_advised_by_its_rule_and_its_own_profit():
+    decided = named()
+    assert decided.action == "target"
+    assert decided.advice == (
+        "Let the policy `break_even` choose 20% of households for the mailing: Contact "
+        "whoever pays. Expect +0.70 USD (+0.20 to +1.20) profit per household of the base."
+    )
+    (spoken,) = [one for one in decided.figures if one.startswith("Profit")]
+    assert spoken == (
+        "Profit of the policy `break_even` per household: +0.70 USD (+0.20 to +1.20) on "
+        "households that it was not fitted on."
+    )

@@ -35,6 +35,7 @@ from promo_uplift.contracts.parameters import (
     EstimationParameters,
     LearnerParameters,
     PoliciesParameters,
+    PolicyParameters,
     TuningParameters,
 )
 from promo_uplift.hooks import (
@@ -147,9 +148,12 @@ def test_known_learners_and_checks_pass():
 
 def test_unknown_policies_are_refused_before_a_run_is_opened():
     rules = {name: {} for name in ("none", "all", "current", "random", "response", "budgets")}
-    policies = PoliciesParameters(learner="shown", error_replicates=0, rules=rules)
+    policies = PoliciesParameters(
+        decides="chosen", learner="shown", error_replicates=0, rules=rules
+    )
+    money = PolicyParameters.model_construct(budget_usd=None)
     with pytest.raises(PolicyError, match="Did you mean `budget`"):
-        refuse_unknown_names(estimation=None, checks=None, policies=policies)
+        refuse_unknown_names(estimation=None, checks=None, policies=policies, policy=money)
 
 
 def git(folder, *words):

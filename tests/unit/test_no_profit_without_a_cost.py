@@ -31,10 +31,11 @@ def test_nobody_is_recommended_and_no_expected_profit_is_given(verdict):
         predictions=HouseholdPredictions(
             np.array([5.0, -5.0]), np.array([[4.0, 6.0], [-6.0, -4.0]]), np.array([0.1, 0.1])
         ),
-        in_top_share=np.array([True, True]),
+        contacts=np.ones(2),
         in_support=np.array([True, True]),
         parameters=FREE,
         verdict_name=verdict,
+        policy="chosen",
     )
     assert np.isnan(found.expected_profit_usd).all()
     assert not found.recommend.any()

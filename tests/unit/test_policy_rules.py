@@ -80,9 +80,9 @@ def test_the_lower_bound_is_the_normal_quantile_of_its_level():
 def test_without_standard_errors_a_policy_says_what_it_lacks(name):
     made = policies(risk_adjusted={"lambdas": [0.0, 0.3]}, lower_bound={"level": 0.9})
     unknown = view(cate_se=np.full(6, np.nan))
-    assert "standard error" in made[name].lacks(view=unknown)
-    assert made[name].lacks(view=view()) is None
-    assert made["risk_adjusted_0"].lacks(view=unknown) is None
+    assert "standard error" in made[name].lacks(view=unknown, money=MONEY)
+    assert made[name].lacks(view=view(), money=MONEY) is None
+    assert made["risk_adjusted_0"].lacks(view=unknown, money=MONEY) is None
 
 
 def test_the_top_share_takes_tied_rows_alike():
@@ -200,7 +200,7 @@ def test_segments_that_were_given_are_taken_and_an_unknown_one_is_left_alone():
     rules = {"by": [], "quantiles": [0.5], "level": 0.9, "min_rows": 2}
     seen = view(segment=np.array(["new", "new", "new", "old", "old", "old"]))
     policy = policies(segments=rules)["segments"]
-    assert "segments" in policy.lacks(view=view())
+    assert "segments" in policy.lacks(view=view(), money=MONEY)
     fitted = policy.fit(training=training(seen, [4.0, 5.0, 4.5, -1.0, -1.0, -2.0]), seed=1)
     other = view(segment=np.array(["new", "lost", "old", "new", "new", "old"]))
     assert fitted.contact(view=other).tolist() == [1.0, 0.0, 0.0, 1.0, 1.0, 0.0]
@@ -270,8 +270,8 @@ def test_an_absent_column_is_said_and_not_guessed():
         fairness={"of": "all", "column": "income", "tolerance": 0.1, "max_groups": 5},
         segments={"by": ["income"], "quantiles": [0.5], "level": 0.9, "min_rows": 2},
     )
-    assert "income" in made["fairness"].lacks(view=view())
-    assert "income" in made["segments"].lacks(view=view())
+    assert "income" in made["fairness"].lacks(view=view(), money=MONEY)
+    assert "income" in made["segments"].lacks(view=view(), money=MONEY)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,9 @@ def test_a_wrong_configuration_names_policy_and_field(rules, message):
 
 
 def test_every_baseline_is_asked_for():
-    few = PoliciesParameters(learner="shown", error_replicates=0, rules={"none": {}})
+    few = PoliciesParameters(
+        decides="chosen", learner="shown", error_replicates=0, rules={"none": {}}
+    )
     with pytest.raises(PolicyError, match=r"missing: .*'response'"):
         build_policies(few)
 

@@ -31,7 +31,7 @@ MONEY_VALUES = {
 MONEY = PolicyParameters(**MONEY_VALUES)
 
 
-def listed(verdict="publish", share=0.5, interval=None, mask=None):
+def listed(verdict="publish", contacts=(1, 1, 0, 0), interval=None, mask=None, policy="chosen"):
     """Four households; redemption 0.5, so break-even is (1 + 2 * 0.5) / 0.25 = 8 USD."""
     n = 4
     cate = np.array([20.0, 10.0, 7.0, 1.0])
@@ -46,21 +46,21 @@ def listed(verdict="publish", share=0.5, interval=None, mask=None):
     )
     return targeting_list(
         data=data,
-        fold=np.zeros(n, dtype=np.int64),
         predictions=HouseholdPredictions(
             cate=cate,
             interval=np.column_stack([cate - 5, cate + 5]) if interval is None else interval,
             redemption=np.full(n, 0.5),
         ),
         row_support=Support(mask, mask, tuple("" if m else "outside" for m in mask)),
-        share=share,
+        contacts=np.array(contacts, dtype=float),
+        policy=policy,
         parameters=MONEY,
         verdict_name=verdict,
     ).set_index("household_id")
 
 
 def test_reasons_are_given_row_by_row():
-    table = listed(share=0.75, mask=[True, True, True, False])
+    table = listed(contacts=(1, 1, 1, 0), mask=[True, True, True, False])
     assert table["reason"].to_dict() == {
         11: "targeted",
         12: "targeted_interval_includes_break_even",
@@ -73,9 +73,22 @@ def test_reasons_are_given_row_by_row():
 
 
 def test_the_share_limits_who_is_in():
-    table = listed(share=0.25)
+    table = listed(contacts=(1, 0, 0, 0))
     assert table.loc[12, "reason"] == "below_share_threshold"
     assert table["recommend"].sum() == 1
+
+
+def test_a_policy_that_decides_is_taken_as_it_was_valued():
+    """It may contact who is not predicted to pay; where it draws lots a list draws none."""
+    table = listed(contacts=(1, 0, 1, 0.5), policy="segments")
+    assert table["reason"].to_dict() == {
+        11: "targeted",
+        12: "not_contacted_by_policy",
+        13: "targeted_interval_includes_break_even",
+        14: "left_to_a_lot",
+    }
+    assert table["recommend"].tolist() == [True, False, True, False]
+    assert set(table["policy"]) == {"segments"}
 
 
 @pytest.mark.parametrize("verdict", ["bounds_only", "experiment_needed", "refuse"])

@@ -4,7 +4,8 @@ from promo_uplift.analysis.arm_allocation import ArmAllocation, allocate_arms
 from promo_uplift.analysis.arms import ArmCurves, ArmEffects, arm_cost_curves, cross_fit_arms
 from promo_uplift.analysis.decision import (
     PolicyValues,
-    bound_champion,
+    bound_households,
+    choose_decider,
     data_contract,
     deploy,
     list_households,
@@ -91,10 +92,11 @@ __all__ = [
     "analyse_trials",
     "arm_cost_curves",
     "average_effects",
-    "bound_champion",
     "bound_hidden_confounding",
+    "bound_households",
     "check_effects",
     "choose_champion",
+    "choose_decider",
     "compare_definitions",
     "compare_policies",
     "conclude_experiment",

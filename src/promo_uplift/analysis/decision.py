@@ -16,6 +16,8 @@ from promo_uplift.analysis.estimation import (
     selection_rule,
 )
 from promo_uplift.analysis.heterogeneity import Heterogeneity
+from promo_uplift.analysis.hidden_confounding import evaluated_contacts
+from promo_uplift.analysis.policies import policy_learner
 from promo_uplift.analysis.value import tuning_sentence
 from promo_uplift.checks import (
     TARGETING,
@@ -32,6 +34,7 @@ from promo_uplift.contracts.parameters import (
     EstimationParameters,
     MetricParameters,
     NuisanceParameters,
+    PoliciesParameters,
     PolicyParameters,
     SourceParameters,
     TrialParameters,
@@ -57,14 +60,21 @@ from promo_uplift.nuisance.deployment import DeploymentNuisances, fit_deployment
 from promo_uplift.nuisance.parallel import run_in_order
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import (
+    CHOSEN,
     DataContract,
+    DecidingPolicy,
     HouseholdPredictions,
     PolicyCandidates,
     PolicyEvaluation,
+    PolicySuite,
     ScoringModel,
+    chosen_decides,
     definition_of_a_table,
     definition_of_raw_tables,
     evaluate_policy,
+    frozen_rule,
+    household_view,
+    named_decides,
     policy_curve,
     policy_scores,
     policy_table,
@@ -83,6 +93,38 @@ from promo_uplift.tuning import (
     is_combination,
     read_warm_start,
 )
+
+
+def choose_decider(
+    *,
+    nuisances: CrossFittedNuisances,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    selection: Selection,
+    evaluation: PolicyEvaluation,
+    suite: PolicySuite | None,
+    policies: PoliciesParameters | None,
+) -> DecidingPolicy:
+    """Let the policy that ``policies.decides`` names make the list.
+
+    ``suite`` is needed of any but ``chosen``.
+
+    Raises
+    ------
+    PolicyError
+        If that policy could not be valued.
+    """
+    if suite is None or policies is None or policies.decides == CHOSEN:
+        return chosen_decides(
+            evaluation=evaluation,
+            contacts=evaluated_contacts(cross_fitted=cross_fitted, evaluation=evaluation),
+            cate=cross_fitted[evaluation.champion].held_out(),
+            fold=nuisances.fold,
+        )
+    return named_decides(
+        name=policies.decides,
+        suite=suite,
+        learner=policy_learner(selection=selection, policies=policies),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +208,7 @@ def value_policies(
     )
 
 
-def bound_champion(
+def bound_households(
     *,
     data: TrialData,
     nuisances: CrossFittedNuisances,
@@ -298,6 +340,7 @@ def reach_verdict(
     heterogeneity: Heterogeneity,
     shown: str,
     evaluation: PolicyEvaluation,
+    decider: DecidingPolicy,
     placebo: PlaceboEffect,
     windows: WindowAudit | None,
     treatment_definition: str | None,
@@ -309,7 +352,8 @@ def reach_verdict(
     """Run every check; the verdict is the worst that they allow.
 
     ``shown`` is the learner whose differences between households the text speaks of;
-    ``treatment_definition`` None where a table brought its own treatment.
+    ``treatment_definition`` None where a table brought its own treatment; ``decider`` makes the
+    list, and must pay.
     """
     facts = (
         windows,
@@ -318,7 +362,7 @@ def reach_verdict(
         placebo,
         ranking,
         timing_of(treatment_definition),
-        PolicyProfit(evaluation=evaluation, is_money_stated=policy.are_stated),
+        PolicyProfit(gains_usd=decider.gains_usd, is_money_stated=policy.are_stated),
     )
     results = run_checks(
         evidence=Evidence(facts=tuple(fact for fact in facts if fact is not None), wording=wording),
@@ -343,6 +387,7 @@ def reach_verdict(
         ),
         parameters=policy,
         wording=wording,
+        decider=decider,
     )
     spoken = tuning_sentence(ranking=ranking, learner=shown, wording=wording)
     return replace(decided, figures=(*decided.figures, *spoken)), results
@@ -352,14 +397,17 @@ def list_households(
     *,
     data: TrialData,
     nuisances: CrossFittedNuisances,
-    champion: CrossFittedCate,
+    decider: DecidingPolicy,
+    effects: CrossFittedCate,
     interval: FloatArray,
-    evaluation: PolicyEvaluation,
     verdict: Verdict,
     checks: CheckParameters,
     policy: PolicyParameters,
 ) -> pd.DataFrame:
-    """Targeting list of the trials' households, each with the reason for or against it."""
+    """Targeting list of the trials' households, each with the reason for or against it.
+
+    ``effects`` are those of the learner that ``decider`` uses, ``interval`` theirs.
+    """
     ranges = support_ranges(
         covariates=data.covariates,
         quantile=policy.support_quantile,
@@ -368,9 +416,8 @@ def list_households(
     )
     return targeting_list(
         data=data,
-        fold=nuisances.fold,
         predictions=HouseholdPredictions(
-            cate=champion.held_out(),
+            cate=effects.held_out(),
             interval=interval,
             redemption=nuisances.redemption_held_out(),
         ),
@@ -379,7 +426,8 @@ def list_households(
             covariates=data.covariates,
             propensity=nuisances.assignment_propensity(),
         ),
-        share=evaluation.roi_optimal_share.estimate,
+        contacts=decider.listed,
+        policy=decider.name,
         parameters=policy,
         verdict_name=verdict.name,
     )
@@ -390,15 +438,24 @@ def scoring_model(
     data: TrialData,
     learner: DeployedLearner,
     models: DeploymentNuisances,
-    evaluation: PolicyEvaluation,
+    decider: DecidingPolicy,
     verdict: Verdict,
     checks: CheckParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
     contract: DataContract | None = None,
 ) -> ScoringModel:
-    """Put together what scores new households: effect, support, money, verdict, contract."""
-    return ScoringModel(
+    """Put together what scores new households: effect, support, money, rule, verdict, contract.
+
+    A rule that compares the households of a list is given the thresholds that it has on the
+    training rows.
+
+    Raises
+    ------
+    PolicyError
+        If the policy that decides cannot decide a household alone.
+    """
+    model = ScoringModel(
         learner=learner.learner,
         propensity_model=models,
         redemption_model=models,
@@ -413,12 +470,21 @@ def scoring_model(
         verdict_name=verdict.name,
         cate_threshold_usd=share_threshold(
             cate=learner.learner.predict_cate(covariates=data.covariates),
-            share=evaluation.roi_optimal_share.estimate,
+            share=decider.share.estimate,
         ),
         level=metrics.level,
         encoder=data.encoder,
         contract=contract,
+        policy=decider.name,
     )
+    if decider.fitted is None:
+        return model
+    view = household_view(
+        covariates=data.covariates,
+        predictions=model.predictions(data.covariates),
+        level=model.level,
+    )
+    return replace(model, rule=frozen_rule(name=decider.name, fitted=decider.fitted, view=view))
 
 
 def data_contract(

@@ -25,6 +25,11 @@ from promo_uplift.policy import (
 from promo_uplift.tuning import cross_fitted_errors
 
 
+def policy_learner(*, selection: Selection, policies: PoliciesParameters) -> str:
+    """Return the learner whose effects the policies use."""
+    return selection.champion if policies.learner == "champion" else selection.shown
+
+
 def compare_policies(
     *,
     data: TrialData,
@@ -48,7 +53,7 @@ def compare_policies(
         If a policy or a setting is unknown or wrong.
     """
     built = build_policies(policies)
-    fitted = cross_fitted[selection.champion if policies.learner == "champion" else selection.shown]
+    fitted = cross_fitted[policy_learner(selection=selection, policies=policies)]
     return value_suite(
         policies=built,
         inputs=PolicyInputs(

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from promo_uplift.analysis.decision import PolicyValues, reach_verdict, value_policies
+from promo_uplift.analysis.decision import (
+    PolicyValues,
+    choose_decider,
+    reach_verdict,
+    value_policies,
+)
 from promo_uplift.analysis.estimation import (
     choose_champion,
     cross_fit_learners,
@@ -16,6 +21,7 @@ from promo_uplift.analysis.estimation import (
     rank_learners,
 )
 from promo_uplift.analysis.heterogeneity import Heterogeneity, find_heterogeneity
+from promo_uplift.analysis.policies import compare_policies
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.checks import CheckResult, Verdict, validate_check_parameters
 from promo_uplift.contracts.parameters import AnalysisParameters
@@ -23,7 +29,7 @@ from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances
 from promo_uplift.effects import PlaceboEffect, no_placebo
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
-from promo_uplift.policy import PolicyEvaluation, build_policies
+from promo_uplift.policy import CHOSEN, DecidingPolicy, PolicyEvaluation, check_policies
 from promo_uplift.tuning import check_configured_learners
 
 
@@ -59,6 +65,7 @@ class Analysis:
     effects: pd.DataFrame
     placebo: PlaceboEffect
     policies: PolicyValues
+    decider: DecidingPolicy
     checks: tuple[CheckResult, ...]
     verdict: Verdict
     seconds: dict[str, float]
@@ -90,7 +97,7 @@ def refuse_unknown(parameters: AnalysisParameters) -> None:
     validate_check_parameters(parameters.checks)
     check_configured_learners(parameters.estimation.learners)
     if parameters.policies is not None:
-        build_policies(parameters.policies)
+        check_policies(policies=parameters.policies, policy=parameters.policy)
 
 
 def analyse_trials(
@@ -207,6 +214,27 @@ def analyse_trials(
         metrics=parameters.metrics,
         seed=seed,
     )
+    suite = None
+    if parameters.policies is not None and parameters.policies.decides != CHOSEN:
+        suite = compare_policies(
+            data=data,
+            nuisances=nuisances,
+            cross_fitted=cross_fitted,
+            selection=selection,
+            estimation=estimation,
+            policies=parameters.policies,
+            policy=parameters.policy,
+            metrics=parameters.metrics,
+            seed=seed,
+        )
+    decider = choose_decider(
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        selection=selection,
+        evaluation=policies.evaluation,
+        suite=suite,
+        policies=parameters.policies,
+    )
     clock.lap("policies")
     verdict, checks = reach_verdict(
         data=data,
@@ -215,6 +243,7 @@ def analyse_trials(
         heterogeneity=heterogeneity,
         shown=selection.shown,
         evaluation=policies.evaluation,
+        decider=decider,
         placebo=before,
         windows=windows,
         treatment_definition=treatment_definition,
@@ -234,6 +263,7 @@ def analyse_trials(
         effects=effects,
         placebo=before,
         policies=policies,
+        decider=decider,
         checks=checks,
         verdict=verdict,
         seconds=clock.seconds,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promo_uplift.checks.evidence import Check, Evidence, Finding
 from promo_uplift.contracts.parameters import CheckParameters
-from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.contracts.results import Interval
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyProfit:
-    """Value of the chosen policy, and whether a cost was given, so that one can pay."""
+    """What the policy that makes the list earns, and whether a cost was given, so that one can pay.
 
-    evaluation: PolicyEvaluation
+    ``gains_usd`` is its profit less that of contacting nobody (``none``) and everybody (``all``),
+    USD per household, paired, on rows that it was not fitted on.
+    """
+
+    gains_usd: Mapping[str, Interval]
     is_money_stated: bool
 
 
@@ -23,8 +28,7 @@ def _look(evidence: Evidence, _: CheckParameters) -> Finding:
     policy = evidence.need(PolicyProfit)
     if not policy.is_money_stated:
         return Finding.nothing(rule=rule, sentence="No cost was stated, so nothing can pay.")
-    baselines = policy.evaluation.baselines
-    gains = {name: baselines[name].chosen_minus_this_usd for name in ("none", "all")}
+    gains = {name: policy.gains_usd[name] for name in ("none", "all")}
     worst = min(gain.ci_low for gain in gains.values())
     found = ", ".join(
         f"{gain.estimate:+.2f} USD ({gain.ci_low:+.2f} to {gain.ci_high:+.2f}) over choosing {name}"

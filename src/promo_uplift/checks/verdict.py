@@ -19,7 +19,7 @@ from promo_uplift.contracts.parameters import (
 from promo_uplift.contracts.results import Interval
 from promo_uplift.effects import ClusteredMean, ManskiBounds, minimum_detectable_effect
 from promo_uplift.experiments import households_per_arm
-from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.policy import DecidingPolicy, PolicyEvaluation
 from promo_uplift.policy.money import break_even_effect, money_words
 
 Action = Literal[
@@ -128,6 +128,7 @@ def verdict(
     facts: VerdictFacts,
     parameters: PolicyParameters,
     wording: WordingParameters,
+    decider: DecidingPolicy | None = None,
 ) -> Verdict:
     """Worst verdict that the checks allow, with reasons and advice (figures in USD).
 
@@ -147,6 +148,8 @@ def verdict(
         The money assumed.
     wording : WordingParameters
         Words of the sentences.
+    decider : DecidingPolicy, optional
+        Makes the list; by default the chosen policy.
 
     Raises
     ------
@@ -172,7 +175,8 @@ def verdict(
     )
     action = _action(name, failed, policy, parameters)
     effect = facts.effect.interval(level=facts.level)
-    spoken = _Spoken(facts, effect, mde, break_even, per_arm, policy, parameters, wording)
+    named = None if decider is None or decider.fitted is None else decider
+    spoken = _Spoken(facts, effect, mde, break_even, per_arm, policy, parameters, wording, named)
     return Verdict(
         name=name,
         action=action,
@@ -228,6 +232,7 @@ class _Spoken:
     policy: PolicyEvaluation
     parameters: PolicyParameters
     wording: WordingParameters
+    named: DecidingPolicy | None
 
     def advice(self, action: Action) -> str:
         words, everyone = self.wording, _usd(self.policy.baselines["all"].profit_usd)
@@ -235,13 +240,7 @@ class _Spoken:
             "" if self.per_arm is None else f" with {self.per_arm:,} {words.subjects} in each arm"
         )
         if action == "target":
-            share = self.policy.roi_optimal_share
-            return (
-                f"Choose the top {share.estimate:.0%} of {words.subjects} ({share.ci_low:.0%} to "
-                f"{share.ci_high:.0%}) ranked by {self.policy.champion} for the "
-                f"{words.treatment}; expect {_usd(self.policy.chosen.profit_usd)} profit per "
-                f"{words.subject} of the base."
-            )
+            return self._advice_to_target()
         if action == "mail_all":
             return (
                 f"Choose everybody or nobody, do not select: the {words.treatment} for all earns "
@@ -259,6 +258,21 @@ class _Spoken:
             return f"Base no decision on this data. {lottery} answers the question."
         settles = "whether it pays" if self.parameters.are_stated else "what it does"
         return f"Change nothing on the strength of this data. {lottery} settles {settles}."
+
+    def _advice_to_target(self) -> str:
+        words, policy = self.wording, self.policy
+        if self.named is not None:
+            return (
+                f"Let the policy `{self.named.name}` choose {self.named.share.estimate:.0%} of "
+                f"{words.subjects} for the {words.treatment}: {self.named.rule} Expect "
+                f"{_usd(self.named.profit_usd)} profit per {words.subject} of the base."
+            )
+        share = policy.roi_optimal_share
+        return (
+            f"Choose the top {share.estimate:.0%} of {words.subjects} ({share.ci_low:.0%} to "
+            f"{share.ci_high:.0%}) ranked by {policy.champion} for the {words.treatment}; expect "
+            f"{_usd(policy.chosen.profit_usd)} profit per {words.subject} of the base."
+        )
 
     def _advice_on_effects(self, action: Action) -> str:
         if action == "use_effects":
@@ -304,11 +318,22 @@ class _Spoken:
         return (
             f"Break-even effect: {words.size(self.break_even)}{between}; to find it takes {size} "
             f"({self.facts.power:.0%} power).",
-            f"Profit of targeting per {words.subject}: {_usd(self.policy.chosen.profit_usd)} on "
-            f"{words.subjects} that did not choose it, "
-            f"{_usd(self.policy.optimistic_profit_usd)} read off those that did.",
+            self._profit(),
             f"Money ({source}): {value}"
             f"{money_words(parameters=parameters, redeeming=f'redeeming {words.subject}')}.",
+        )
+
+    def _profit(self) -> str:
+        words, policy = self.wording, self.policy
+        if self.named is not None:
+            return (
+                f"Profit of the policy `{self.named.name}` per {words.subject}: "
+                f"{_usd(self.named.profit_usd)} on {words.subjects} that it was not fitted on."
+            )
+        return (
+            f"Profit of targeting per {words.subject}: {_usd(policy.chosen.profit_usd)} on "
+            f"{words.subjects} that did not choose it, {_usd(policy.optimistic_profit_usd)} read "
+            "off those that did."
         )
 
 

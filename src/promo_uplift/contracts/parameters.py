@@ -406,12 +406,15 @@ Setting = Scalar | list[Scalar] | None
 class PoliciesParameters(Parameters):
     """Policies that are valued side by side, by name, each with its settings (docs/policies.md).
 
-    ``rules`` holds the baselines always. ``learner`` is whose effects the policies use: the
-    champion's, or those of the learner shown, which differ between households.
+    ``rules`` holds the baselines always. ``decides`` is the policy that makes the targeting list:
+    one of them, or ``chosen``, the learner and share that are chosen together. ``learner`` is whose
+    effects the policies use: the champion's, or those of the learner shown, which differ between
+    households.
     ``error_replicates`` half-sample refits give the standard error of each effect; 0: there is
     none, and policies that need one are not valued, and say so.
     """
 
+    decides: str
     learner: Literal["champion", "shown"]
     error_replicates: Annotated[int, Field(ge=0)]
     rules: dict[str, dict[str, Setting]] = Field(min_length=1)

@@ -16,11 +16,16 @@ from promo_uplift.policy.contract import (
     package_differences,
     refuse_other_cut,
 )
+from promo_uplift.policy.deciding import (
+    DecidingPolicy,
+    check_policies,
+    chosen_decides,
+    named_decides,
+)
 from promo_uplift.policy.gate import (
     GateDecision,
     RegistryEntry,
     champion_gate,
-    chosen_policy_profit,
     scored_policy_profit,
     standing_policy_profit,
 )
@@ -43,8 +48,8 @@ from promo_uplift.policy.registered import (
     choose_version,
     standing_sentence,
 )
-from promo_uplift.policy.rules import POLICIES, Policy, build_policies
-from promo_uplift.policy.scoring import ScoringModel, refuse_columns
+from promo_uplift.policy.rules import POLICIES, Policy, build_policies, frozen_rule
+from promo_uplift.policy.scoring import ScoringModel, household_view, refuse_columns
 from promo_uplift.policy.sensitivity import (
     Contacts,
     PolicySensitivity,
@@ -59,6 +64,7 @@ from promo_uplift.policy.suite_values import ObservedRows
 from promo_uplift.policy.support import Support, SupportRanges, support, support_ranges
 from promo_uplift.policy.tables import policy_curve, policy_table
 from promo_uplift.policy.targeting import (
+    CHOSEN,
     REASONS,
     HouseholdPredictions,
     share_threshold,
@@ -88,11 +94,13 @@ __all__ = [
     "ALLOCATION_REASONS",
     "CHALLENGER",
     "CHAMPION",
+    "CHOSEN",
     "POLICIES",
     "REASONS",
     "Allocation",
     "Contacts",
     "DataContract",
+    "DecidingPolicy",
     "Difference",
     "GateDecision",
     "HonestCurves",
@@ -123,8 +131,9 @@ __all__ = [
     "breakeven_grid",
     "build_policies",
     "champion_gate",
+    "check_policies",
     "choose_version",
-    "chosen_policy_profit",
+    "chosen_decides",
     "confounding_yardsticks",
     "contact_weights",
     "definition_differences",
@@ -132,9 +141,12 @@ __all__ = [
     "definition_of_raw_tables",
     "evaluate_policy",
     "expected_profit",
+    "frozen_rule",
     "honest_curves",
     "honest_value",
+    "household_view",
     "largest_targeting_gain",
+    "named_decides",
     "off_policy_values",
     "package_differences",
     "policy_curve",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +18,6 @@ from promo_uplift.policy.contract import (
 )
 from promo_uplift.policy.money import PolicyScores
 from promo_uplift.policy.scoring import ScoringModel
-from promo_uplift.policy.targeting import share_threshold
-from promo_uplift.policy.value import PolicyEvaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,36 +122,6 @@ def champion_gate(
     )
 
 
-def chosen_policy_profit(
-    *,
-    scores: PolicyScores,
-    cate: Mapping[str, FloatArray],
-    evaluation: PolicyEvaluation,
-    fold: IntArray,
-) -> FloatArray:
-    """Profit of each row under the honestly chosen policy, USD, ``(n,)``; 0 where not mailed.
-
-    Parameters
-    ----------
-    scores : PolicyScores
-        Scores in USD.
-    cate : mapping of str to float64 (n, K)
-        Cross-fitted effects of the learners that were chosen.
-    evaluation : PolicyEvaluation
-        Learner and share that were chosen for each held-out fold.
-    fold : int64 (n,)
-        Fold of each row.
-    """
-    profit = np.zeros(len(fold))
-    choices = zip(evaluation.learner_by_fold, evaluation.share_by_fold, strict=True)
-    for number, (learner, share) in enumerate(choices):
-        rows = np.flatnonzero(fold == number)
-        predicted = cate[learner][rows, number]
-        mailed = predicted >= share_threshold(cate=predicted, share=share)
-        profit[rows[mailed]] = scores.profit[rows[mailed], number]
-    return profit
-
-
 def scored_policy_profit(
     *, scores: PolicyScores, model: ScoringModel, data: TrialData, fold: IntArray
 ) -> FloatArray:
@@ -170,8 +137,7 @@ def scored_policy_profit(
     households = data.covariates
     if model.encoder is not None and data.encoder is not None:
         households = data.encoder.decode(households)
-    predicted = model.score(households)["cate_usd"].to_numpy(dtype=np.float64)
-    mailed = np.nan_to_num(predicted, nan=-np.inf) >= model.cate_threshold_usd
+    mailed = model.contacted(households)
     return np.where(mailed, scores.profit[np.arange(len(fold)), fold], 0.0)
 
 

@@ -9,12 +9,14 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from promo_uplift.contracts.errors import IntervalNotOffered, ScoringError
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
 from promo_uplift.contracts.results import BoolArray, CovariateEncoder, FloatArray
 from promo_uplift.policy.contract import DataContract
+from promo_uplift.policy.rules.base import FittedPolicy, PolicyView
 from promo_uplift.policy.support import (
     CATEGORY_UNSEEN,
     IN_SUPPORT,
@@ -25,6 +27,7 @@ from promo_uplift.policy.support import (
     support_reasons,
 )
 from promo_uplift.policy.targeting import (
+    CHOSEN,
     PUBLISH,
     HouseholdPredictions,
     Recommendation,
@@ -78,6 +81,11 @@ class ScoringModel:
         Turns rows of the user's table into the covariates; None where they come as covariates.
     contract : DataContract or None
         What it was made with; None of a model from before there was one.
+    policy : str
+        The policy that decides.
+    rule : FittedPolicy or None
+        That policy for a household alone (:func:`promo_uplift.policy.rules.frozen_rule`); None:
+        the share with ``cate_threshold_usd`` decides.
     """
 
     learner: Learner
@@ -91,6 +99,8 @@ class ScoringModel:
     level: float
     encoder: CovariateEncoder | None = None
     contract: DataContract | None = None
+    policy: str = CHOSEN
+    rule: FittedPolicy | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -164,19 +174,47 @@ class ScoringModel:
         """Overlap, predictions and decision of rows inside the training range."""
         propensity = self.propensity_model.predict_propensity(covariates=covariates)
         common = in_overlap(ranges=self.ranges, propensity=propensity)
-        predictions = HouseholdPredictions(
+        predictions = self.predictions(covariates)
+        decided = recommendation(
+            predictions=predictions,
+            contacts=self.contacts(covariates=covariates, predictions=predictions),
+            in_support=common,
+            parameters=self.parameters,
+            verdict_name=self.verdict_name,
+            policy=self.policy,
+        )
+        return common, predictions, decided
+
+    def predictions(self, covariates: pd.DataFrame) -> HouseholdPredictions:
+        """Effect, interval and redemption of rows inside the training range."""
+        return HouseholdPredictions(
             cate=self.learner.predict_cate(covariates=covariates),
             interval=self._interval(covariates),
             redemption=self.redemption_model.predict_redemption(covariates=covariates),
         )
-        decided = recommendation(
-            predictions=predictions,
-            in_top_share=predictions.cate >= self.cate_threshold_usd,
-            in_support=common,
-            parameters=self.parameters,
-            verdict_name=self.verdict_name,
+
+    def contacted(self, households: pd.DataFrame) -> BoolArray:
+        """Whom the policy contacts for certain, whatever the verdict and the overlap, ``(m,)``.
+
+        Nobody whose effect would be a guess. Takes and raises what :meth:`score` does.
+        """
+        covariates, is_known = self._encoded(households)
+        codes = outside_codes(ranges=self.ranges, values=covariates.to_numpy())
+        mailed: BoolArray = is_known & (codes == 0)
+        rows = covariates[mailed]
+        contacts = self.contacts(covariates=rows, predictions=self.predictions(rows))
+        mailed[mailed] = contacts >= 1.0
+        return mailed
+
+    def contacts(
+        self, *, covariates: pd.DataFrame, predictions: HouseholdPredictions
+    ) -> FloatArray:
+        """P(contact) of each row by the policy that decides, whatever the verdict, ``(m,)``."""
+        if self.rule is None:
+            return np.asarray(predictions.cate >= self.cate_threshold_usd, dtype=np.float64)
+        return self.rule.contact(
+            view=household_view(covariates=covariates, predictions=predictions, level=self.level)
         )
-        return common, predictions, decided
 
     def _encoded(self, households: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
         if self.encoder is None:
@@ -208,6 +246,36 @@ class ScoringModel:
         # row by row in memory: every tree reads rows, and nobody copies them again
         rows = np.ascontiguousarray(chosen.to_numpy(dtype=np.float64, na_value=np.nan))
         return pd.DataFrame(rows, columns=list(self.covariates), copy=False)
+
+
+def household_view(
+    *, covariates: pd.DataFrame, predictions: HouseholdPredictions, level: float
+) -> PolicyView:
+    """Return what a policy sees of households that were in no trial.
+
+    Each is a household of its own, on one list, and nobody predicts its outcome.
+
+    Parameters
+    ----------
+    covariates : DataFrame (m, p)
+    predictions : HouseholdPredictions
+        Of the same rows.
+    level : float
+        Of their intervals, half of whose width is so many standard errors.
+    """
+    n = len(covariates)
+    width = predictions.interval[:, 1] - predictions.interval[:, 0]
+    return PolicyView(
+        covariates=covariates,
+        cate=predictions.cate,
+        cate_se=width / 2.0 / float(norm.ppf(0.5 + level / 2.0)),
+        redemption=predictions.redemption,
+        response=np.full(n, np.nan),
+        segment=None,
+        groups=np.arange(n),
+        campaign=np.zeros(n, dtype=np.int64),
+        population=n,
+    )
 
 
 def refuse_columns(*, needed: Sequence[str], found: Iterable[object]) -> None:

@@ -143,9 +143,9 @@ def value_suite(
         raise PolicyError(
             f"`policies` must hold the baselines {list(BASELINES)}; missing {absent}."
         )
-    not_valued = not_valuable(policies=policies, inputs=inputs)
-    usable = {name: policy for name, policy in policies.items() if name not in not_valued}
     source = FitSource(inputs=inputs, scores=scores, money=parameters, seed=seed)
+    not_valued = not_valuable(policies=policies, source=source)
+    usable = {name: policy for name, policy in policies.items() if name not in not_valued}
     folds = fold_contacts(policies=usable, source=source, n_workers=n_workers)
     contacts = {name: _joined(name, folds, inputs) for name in usable}
     chosen = tuple(max(one.inner_profit, key=one.inner_profit.__getitem__) for one in folds)
@@ -171,7 +171,7 @@ def value_suite(
         not_chosen=tuple(
             name
             for name, policy in usable.items()
-            if not may_be_chosen(name=name, policy=policy, inputs=inputs)
+            if not may_be_chosen(name=name, policy=policy, source=source)
         ),
         chosen_by_fold=chosen,
         winner=winner,

@@ -164,10 +164,13 @@ def deployed_rules(*, policies: Mapping[str, Policy], source: FitSource) -> dict
     }
 
 
-def not_valuable(*, policies: Mapping[str, Policy], inputs: PolicyInputs) -> dict[str, str]:
+def not_valuable(*, policies: Mapping[str, Policy], source: FitSource) -> dict[str, str]:
     """Policies that cannot be valued here, and why, one sentence each."""
+    inputs = source.inputs
     held_out = inputs.view(rows=np.arange(len(inputs.fold)), column=inputs.fold)
-    found = {name: policy.lacks(view=held_out) for name, policy in policies.items()}
+    found = {
+        name: policy.lacks(view=held_out, money=source.money) for name, policy in policies.items()
+    }
     return {name: f"Not valued. {why}" for name, why in found.items() if why is not None}
 
 
@@ -190,10 +193,13 @@ def checked_contacts(*, fitted: FittedPolicy, view: PolicyView, name: str) -> Fl
     return contacts
 
 
-def may_be_chosen(*, name: str, policy: Policy, inputs: PolicyInputs) -> bool:
+def may_be_chosen(*, name: str, policy: Policy, source: FitSource) -> bool:
     """Whether a policy can be valued without the fold that it would be chosen for."""
+    inputs = source.inputs
     outside = [inputs.view(rows=np.flatnonzero(inputs.fold != k), column=k) for k in (0, 1)]
-    return name not in NOT_CHOSEN and all(policy.lacks(view=one) is None for one in outside)
+    return name not in NOT_CHOSEN and all(
+        policy.lacks(view=one, money=source.money) is None for one in outside
+    )
 
 
 def _one_fold(*, policies: Mapping[str, Policy], source: FitSource, fold: int) -> FoldContacts:
@@ -206,7 +212,7 @@ def _one_fold(*, policies: Mapping[str, Policy], source: FitSource, fold: int) -
     inner = {
         name: _inner_profit(name=name, policy=policy, source=source, held_out=fold)
         for name, policy in policies.items()
-        if may_be_chosen(name=name, policy=policy, inputs=source.inputs)
+        if may_be_chosen(name=name, policy=policy, source=source)
     }
     return FoldContacts(contacts, rules, inner)
 

@@ -10,12 +10,15 @@ import pandas as pd
 from promo_uplift.contracts.columns import CAMPAIGN_ID, HOUSEHOLD_ID
 from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
-from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray, TrialData
+from promo_uplift.contracts.results import BoolArray, FloatArray, TrialData
 from promo_uplift.policy.money import assumption_columns, break_even_cate, expected_profit
 from promo_uplift.policy.support import Support
 
 #: The only verdict under which anybody is recommended.
 PUBLISH: VerdictName = "publish"
+
+#: The policy made of the learner and the share that are chosen together.
+CHOSEN = "chosen"
 
 #: Reason codes, most decisive first: a row carries the first that applies to it.
 REASONS: dict[str, str] = {
@@ -24,15 +27,18 @@ REASONS: dict[str, str] = {
     "no_cost_stated": "Nobody stated a cost: whether the contact pays is not known.",
     "below_break_even": "The predicted effect does not pay for the contact.",
     "below_share_threshold": "The predicted effect is outside the share that was chosen.",
+    "not_contacted_by_policy": "The policy that decides does not contact this household.",
+    "left_to_a_lot": (
+        "The policy that decides would draw lots for this household; a list draws none."
+    ),
     "targeted_without_interval": (
-        "In the chosen share; the case rests on the group: no interval of a single household is "
-        "offered."
+        "Chosen; the case rests on the group: no interval of a single household is offered."
     ),
     "targeted_interval_includes_break_even": (
-        "In the chosen share; this household's own interval includes break-even, so the case "
-        "rests on the group, not on this household."
+        "Chosen; this household's own interval includes break-even, so the case rests on the "
+        "group, not on this household."
     ),
-    "targeted": "In the chosen share; even the low end of the interval pays for the contact.",
+    "targeted": "Chosen; even the low end of the interval pays for the contact.",
 }
 TARGETED = ("targeted", "targeted_without_interval", "targeted_interval_includes_break_even")
 
@@ -101,23 +107,29 @@ def share_threshold(*, cate: FloatArray, share: float) -> float:
 def recommendation(
     *,
     predictions: HouseholdPredictions,
-    in_top_share: BoolArray,
+    contacts: FloatArray,
     in_support: BoolArray,
     parameters: PolicyParameters,
     verdict_name: VerdictName,
+    policy: str,
 ) -> Recommendation:
-    """Decide for each row: the chosen share, less whoever does not pay or is out of support.
+    """Decide for each row: whom the policy contacts, less whoever is out of support.
 
     Parameters
     ----------
     predictions : HouseholdPredictions
         Effect, interval, redemption.
-    in_top_share, in_support : bool (m,)
-        Whether the row is in the chosen share, and in the support.
+    contacts : float64 (m,)
+        P(contact) of each row by the policy that decides: 0 or 1, or between where it draws lots.
+    in_support : bool (m,)
+        Whether the row is in the support.
     parameters : PolicyParameters
         The money assumed.
     verdict_name : str
         Anything but ``publish`` recommends nobody.
+    policy : str
+        That decides. The share of ``chosen`` is cut further, to whoever is predicted to pay; a
+        policy of the suite is taken as it was valued.
     """
     redemption = predictions.redemption
     profit = expected_profit(
@@ -130,7 +142,18 @@ def recommendation(
     withheld = np.full(len(profit), verdict_name != PUBLISH)
     unstated = np.full(len(profit), not parameters.are_stated)
     unbounded = np.isnan(predictions.interval[:, 0])
-    rules = [withheld, ~in_support, unstated, ~pays, ~in_top_share, unbounded, ~surely]
+    left_out, is_share = contacts < 1.0, policy == CHOSEN
+    rules = [
+        withheld,
+        ~in_support,
+        unstated,
+        ~pays & is_share,
+        left_out & is_share,
+        contacts == 0.0,
+        left_out,
+        unbounded,
+        ~surely,
+    ]
     codes = np.array(list(REASONS), dtype=object)
     first = np.select(rules, list(range(len(rules))), default=len(rules))
     return Recommendation(
@@ -143,10 +166,10 @@ def recommendation(
 def targeting_list(
     *,
     data: TrialData,
-    fold: IntArray,
     predictions: HouseholdPredictions,
     row_support: Support,
-    share: float,
+    contacts: FloatArray,
+    policy: str,
     parameters: PolicyParameters,
     verdict_name: VerdictName,
 ) -> pd.DataFrame:
@@ -156,14 +179,14 @@ def targeting_list(
     ----------
     data : TrialData
         The trials.
-    fold : int64 (n,)
-        Fold of each row; the chosen share is taken within each fold.
     predictions : HouseholdPredictions
-        Of the champion, held out.
+        Of the learner whose effects the policy uses, held out.
     row_support : Support
         Of the same rows.
-    share : float
-        Chosen share.
+    contacts : float64 (n,)
+        P(contact) of each row by the policy that decides.
+    policy : str
+        Its name.
     parameters : PolicyParameters
         The money assumed.
     verdict_name : str
@@ -173,8 +196,9 @@ def targeting_list(
     -------
     DataFrame
         ``household_id, campaign_id, cate_usd, cate_ci_low_usd, cate_ci_high_usd,
-        expected_profit_usd, in_support, recommend, reason, reason_text, support_reason``, and the
-        money assumed; best expected profit first, or largest effect where nobody stated a cost.
+        expected_profit_usd, in_support, policy, recommend, reason, reason_text, support_reason``,
+        and the money assumed; best expected profit first, or largest effect where nobody stated a
+        cost.
 
     Raises
     ------
@@ -184,16 +208,13 @@ def targeting_list(
     cate, interval = predictions.cate, predictions.interval
     if interval.shape != (len(cate), 2):
         raise PolicyError(f"`interval` must be of shape ({len(cate)}, 2), got {interval.shape}.")
-    top = np.zeros(len(cate), dtype=np.bool_)
-    for number in np.unique(fold):
-        rows = fold == number
-        top[rows] = cate[rows] >= share_threshold(cate=cate[rows], share=share)
     decided = recommendation(
         predictions=predictions,
-        in_top_share=top,
+        contacts=contacts,
         in_support=row_support.mask,
         parameters=parameters,
         verdict_name=verdict_name,
+        policy=policy,
     )
     ids = {} if data.row is None else {"row": data.row}
     table = pd.DataFrame(
@@ -206,6 +227,7 @@ def targeting_list(
             "cate_ci_high_usd": interval[:, 1],
             "expected_profit_usd": decided.expected_profit_usd,
             "in_support": row_support.mask,
+            "policy": policy,
             "recommend": decided.recommend,
             "reason": decided.reason,
             "reason_text": [REASONS[code] for code in decided.reason],

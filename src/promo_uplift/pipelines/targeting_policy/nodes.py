@@ -37,12 +37,12 @@ from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
     Contacts,
+    DecidingPolicy,
     PolicyEvaluation,
     PolicySuite,
     RegistryEntry,
     ScoringModel,
     champion_gate,
-    chosen_policy_profit,
     policy_scores,
     standing_policy_profit,
     suite_table,
@@ -153,6 +153,25 @@ def compare_policies(
     return suite, table, suite_text(suite=suite, parameters=policy, width=TEXT_WIDTH)
 
 
+def decide(
+    nuisances: CrossFittedNuisances,
+    cross_fitted: dict[str, CrossFittedCate],
+    selection: Selection,
+    evaluation: PolicyEvaluation,
+    suite: PolicySuite,
+    policies: PoliciesParameters,
+) -> DecidingPolicy:
+    """Let the policy that ``policies.decides`` names make the list."""
+    return analysis.choose_decider(
+        nuisances=nuisances,
+        cross_fitted=cross_fitted,
+        selection=selection,
+        evaluation=evaluation,
+        suite=suite,
+        policies=policies,
+    )
+
+
 def value_other_money(
     data: TrialData,
     nuisances: CrossFittedNuisances,
@@ -184,20 +203,20 @@ def value_other_money(
     return grid, scenarios
 
 
-def bound_champion(
+def bound_households(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
-    evaluation: PolicyEvaluation,
+    decider: DecidingPolicy,
     estimation: EstimationParameters,
     metrics: MetricParameters,
     seed: int,
 ) -> FloatArray:
-    """Pointwise interval of the champion's held-out effects."""
-    return analysis.bound_champion(
+    """Pointwise interval of the held-out effects that decide."""
+    return analysis.bound_households(
         data=data,
         nuisances=nuisances,
-        champion=cross_fitted[evaluation.champion],
+        champion=cross_fitted[decider.learner],
         estimation=estimation,
         metrics=metrics,
         seed=seed,
@@ -258,18 +277,18 @@ def deploy(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
-    evaluation: PolicyEvaluation,
+    decider: DecidingPolicy,
     nuisance: NuisanceParameters,
     estimation: EstimationParameters,
     tuning: TuningParameters,
     seed: int,
 ) -> tuple[DeployedLearner, DeploymentNuisances]:
-    """Fit the champion and the nuisances on all rows, for households to come."""
+    """Fit the learner that decides and the nuisances on all rows, for households to come."""
     return analysis.deploy(
         data=data,
         nuisances=nuisances,
         cross_fitted=cross_fitted,
-        champion=evaluation.champion,
+        champion=decider.learner,
         nuisance=nuisance,
         estimation=estimation,
         tuning=tuning,
@@ -298,6 +317,7 @@ def reach_verdict(
     heterogeneity: analysis.Heterogeneity,
     selection: Selection,
     evaluation: PolicyEvaluation,
+    decider: DecidingPolicy,
     placebo: PlaceboEffect,
     window_audit: dict[str, Any],
     trials: TrialParameters,
@@ -314,6 +334,7 @@ def reach_verdict(
         heterogeneity=heterogeneity,
         shown=selection.shown,
         evaluation=evaluation,
+        decider=decider,
         placebo=placebo,
         windows=WindowAudit.from_record(window_audit),
         treatment_definition=None if data.row is not None else trials.treatment_definition,
@@ -331,7 +352,7 @@ def list_households(
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
     interval: FloatArray,
-    evaluation: PolicyEvaluation,
+    decider: DecidingPolicy,
     verdict: Verdict,
     checks: CheckParameters,
     policy: PolicyParameters,
@@ -341,9 +362,9 @@ def list_households(
     table = analysis.list_households(
         data=data,
         nuisances=nuisances,
-        champion=cross_fitted[evaluation.champion],
+        decider=decider,
+        effects=cross_fitted[decider.learner],
         interval=interval,
-        evaluation=evaluation,
         verdict=verdict,
         checks=checks,
         policy=policy,
@@ -356,7 +377,7 @@ def build_scoring_model(
     data: TrialData,
     learner: DeployedLearner,
     models: DeploymentNuisances,
-    evaluation: PolicyEvaluation,
+    decider: DecidingPolicy,
     verdict: Verdict,
     data_version: str,
     checks: CheckParameters,
@@ -371,7 +392,7 @@ def build_scoring_model(
         data=data,
         learner=learner,
         models=models,
-        evaluation=evaluation,
+        decider=decider,
         verdict=verdict,
         checks=checks,
         policy=policy,
@@ -392,8 +413,7 @@ def enter_registry(
     standing: ScoringModel | None,
     data: TrialData,
     nuisances: CrossFittedNuisances,
-    cross_fitted: dict[str, CrossFittedCate],
-    evaluation: PolicyEvaluation,
+    decider: DecidingPolicy,
     policy: PolicyParameters,
     metrics: MetricParameters,
 ) -> RegistryEntry:
@@ -408,12 +428,8 @@ def enter_registry(
     )
     gate = champion_gate(
         verdict=model.verdict_name,
-        challenger_profit_usd=chosen_policy_profit(
-            scores=scores,
-            cate={name: fitted.cate for name, fitted in cross_fitted.items()},
-            evaluation=evaluation,
-            fold=nuisances.fold,
-        ),
+        challenger_profit_usd=decider.contacts
+        * scores.profit[np.arange(len(nuisances.fold)), nuisances.fold],
         champion_profit_usd=standing_profit,
         groups=data.groups,
         level=metrics.level,

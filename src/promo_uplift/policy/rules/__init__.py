@@ -9,11 +9,13 @@ from promo_uplift.policy.rules.base import (
     PolicyTraining,
     PolicyView,
 )
+from promo_uplift.policy.rules.frozen import ComparesRows, frozen_rule
 from promo_uplift.policy.rules.registry import BASELINES, POLICIES, build_policies
 
 __all__ = [
     "BASELINES",
     "POLICIES",
+    "ComparesRows",
     "Constraint",
     "FittedPolicy",
     "NoSettings",
@@ -22,4 +24,5 @@ __all__ = [
     "PolicyTraining",
     "PolicyView",
     "build_policies",
+    "frozen_rule",
 ]

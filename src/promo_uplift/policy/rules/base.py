@@ -57,6 +57,21 @@ class PolicyView:
         """Return the number of rows ``m``."""
         return len(self.cate)
 
+    def take(self, rows: IntArray) -> PolicyView:
+        """Return some of the rows, of the same population."""
+        return PolicyView(
+            covariates=self.covariates.iloc[rows],
+            cate=self.cate[rows],
+            cate_se=self.cate_se[rows],
+            redemption=self.redemption[rows],
+            response=self.response[rows],
+            segment=None if self.segment is None else self.segment[rows],
+            groups=self.groups[rows],
+            campaign=self.campaign[rows],
+            population=self.population,
+            mailed=None if self.mailed is None else self.mailed[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyTraining:
@@ -114,8 +129,8 @@ class Policy(ABC):
     def __init__(self, settings: Parameters) -> None:
         self.settings = settings
 
-    def lacks(self, *, view: PolicyView) -> str | None:
-        """Say what it cannot do without and these rows lack; None: nothing.
+    def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
+        """Say what it cannot do without and these rows or the money lack; None: nothing.
 
         The policy is then not valued, and the table says why.
         """
@@ -145,6 +160,6 @@ class Constraint(Policy):
         super().__init__(settings)
         self.inner = inner
 
-    def lacks(self, *, view: PolicyView) -> str | None:
+    def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say what the policy lacks that it constrains."""
-        return self.inner.lacks(view=view)
+        return self.inner.lacks(view=view, money=money)

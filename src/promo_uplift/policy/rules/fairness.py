@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from promo_uplift.policy.rules.base import (
     PolicyView,
 )
 from promo_uplift.policy.rules.budget import predicted_profit
+from promo_uplift.policy.rules.frozen import frozen_rule, lowest_certain
 from promo_uplift.policy.rules.ranking import top_share
 from promo_uplift.policy.rules.segments import lacks_covariates
 
@@ -58,10 +60,10 @@ class Fairness(Constraint):
     settings: FairnessSettings
     summary: ClassVar = "Another policy, with about equal shares contacted in each group."
 
-    def lacks(self, *, view: PolicyView) -> str | None:
+    def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say that the column is absent, or what the policy lacks that is constrained."""
         absent = lacks_covariates(names=[self.settings.column], view=view)
-        return absent or super().lacks(view=view)
+        return absent or super().lacks(view=view, money=money)
 
     def fit(self, *, training: PolicyTraining, seed: int) -> FittedFairness:
         """Fit the policy that is constrained; groups are looked at on the list itself."""
@@ -94,21 +96,43 @@ class FittedFairness:
 
     def contact(self, *, view: PolicyView) -> FloatArray:
         """Contact the top of each group; unchanged where the shares are close enough already."""
-        code = _group_codes(
-            view=view, column=self.settings.column, max_groups=self.settings.max_groups
+        kept = self.inner.contact(view=view).copy()
+        profit = predicted_profit(view=view, money=self.money)
+        for rows, share in self._moved_groups(view=view, wanted=kept):
+            kept[rows] = top_share(ranking=profit[rows], share=share)
+        return kept
+
+    def frozen(self, *, view: PolicyView) -> FittedPolicy:
+        """Fix the predicted profit from which on each group is contacted on a list."""
+        column = view.covariates[self.settings.column].to_numpy(dtype=np.float64)
+        profit = predicted_profit(view=view, money=self.money)
+        groups = []
+        for rows, share in self._moved_groups(view=view, wanted=self.inner.contact(view=view)):
+            contacts = top_share(ranking=profit[rows], share=share)
+            threshold = lowest_certain(ranking=profit[rows], contacts=contacts)
+            groups.append((float(column[rows[0]]), threshold))
+        return FrozenFairness(
+            inner=frozen_rule(name="of", fitted=self.inner, view=view),
+            money=self.money,
+            column=self.settings.column,
+            groups=tuple(groups),
+            words=self.describe(),
         )
-        wanted = self.inner.contact(view=view)
+
+    def _moved_groups(
+        self, *, view: PolicyView, wanted: FloatArray
+    ) -> Iterator[tuple[IntArray, float]]:
+        """Rows of each group whose share is not as the other policy would have it, and the share.
+
+        Groups do not overlap: ``wanted`` may change while they are gone through.
+        """
+        settings = self.settings
+        code = _group_codes(view=view, column=settings.column, max_groups=settings.max_groups)
         size = np.bincount(code).astype(np.float64)
         share = np.bincount(code, weights=wanted) / size
-        target = fair_shares(
-            shares=share, weights=size / size.sum(), tolerance=self.settings.tolerance
-        )
-        profit = predicted_profit(view=view, money=self.money)
-        kept = wanted.copy()
+        target = fair_shares(shares=share, weights=size / size.sum(), tolerance=settings.tolerance)
         for group in np.flatnonzero(target != share):
-            rows = np.flatnonzero(code == group)
-            kept[rows] = top_share(ranking=profit[rows], share=float(target[group]))
-        return kept
+            yield np.flatnonzero(code == group), float(target[group])
 
     def describe(self) -> str:
         """Return the rule in words."""
@@ -117,6 +141,45 @@ class FittedFairness:
             f"is within {self.settings.tolerance:.3g} of the list's: the highest predicted "
             "profits of the group."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenFairness:
+    """A threshold of the predicted profit for each group whose share had to change.
+
+    Attributes
+    ----------
+    inner : FittedPolicy
+        Decides the other groups, and groups that no list held.
+    money : PolicyParameters
+        Margin and costs.
+    column : str
+        Covariate whose values are the groups.
+    groups : tuple of (float, float)
+        Value of the column (NaN: missing) and threshold, USD.
+    words : str
+        The rule that it was made of.
+    """
+
+    inner: FittedPolicy
+    money: PolicyParameters
+    column: str
+    groups: tuple[tuple[float, float], ...]
+    words: str
+
+    def contact(self, *, view: PolicyView) -> FloatArray:
+        """Contact or not."""
+        contacts = self.inner.contact(view=view).copy()
+        column = view.covariates[self.column].to_numpy(dtype=np.float64)
+        profit = predicted_profit(view=view, money=self.money)
+        for value, threshold in self.groups:
+            rows = np.isnan(column) if np.isnan(value) else column == value
+            contacts[rows] = profit[rows] >= threshold
+        return contacts
+
+    def describe(self) -> str:
+        """Return the rule in words."""
+        return f"{self.words} Thresholds are those of the training rows."
 
 
 def fair_shares(*, shares: FloatArray, weights: FloatArray, tolerance: float) -> FloatArray:

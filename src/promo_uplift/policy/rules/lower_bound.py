@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from scipy.stats import norm
 
-from promo_uplift.contracts.parameters import OpenShare, Parameters
+from promo_uplift.contracts.parameters import OpenShare, Parameters, PolicyParameters
 from promo_uplift.policy.rules.base import Policy, PolicyTraining, PolicyView
 from promo_uplift.policy.rules.break_even import FittedThreshold, lacks_errors
 
@@ -24,7 +24,7 @@ class LowerBound(Policy):
     settings: LowerBoundSettings
     summary: ClassVar = "Low end of the effect's interval at or above break-even."
 
-    def lacks(self, *, view: PolicyView) -> str | None:
+    def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say that standard errors are absent, where they are needed."""
         return lacks_errors(view)
 

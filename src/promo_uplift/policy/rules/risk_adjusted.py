@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from promo_uplift.contracts.parameters import Parameters
+from promo_uplift.contracts.parameters import Parameters, PolicyParameters
 from promo_uplift.policy.rules.base import Policy, PolicyTraining, PolicyView
 from promo_uplift.policy.rules.break_even import FittedThreshold, lacks_errors
 
@@ -33,7 +33,7 @@ class RiskAdjusted(Policy):
             f"_{number:g}": cls(RiskAdjustedSettings(lambdas=[number])) for number in typed.lambdas
         }
 
-    def lacks(self, *, view: PolicyView) -> str | None:
+    def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say that standard errors are absent, where they are needed."""
         return lacks_errors(view) if self.settings.lambdas[0] > 0.0 else None
 

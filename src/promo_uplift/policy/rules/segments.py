@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from promo_uplift.contracts.parameters import OpenShare, Parameters
+from promo_uplift.contracts.parameters import OpenShare, Parameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.effects.clustered import clustered_mean
 from promo_uplift.policy.rules.base import Policy, PolicyTraining, PolicyView
@@ -46,7 +46,7 @@ class Segments(Policy):
     settings: SegmentSettings
     summary: ClassVar = "Segments whose training profit is above 0 with its whole interval."
 
-    def lacks(self, *, view: PolicyView) -> str | None:
+    def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say which covariates are absent, or that nobody made segments."""
         if not self.settings.by:
             return "It needs segments, and nobody made any." if view.segment is None else None

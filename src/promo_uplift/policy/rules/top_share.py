@@ -10,7 +10,8 @@ from pydantic import Field
 
 from promo_uplift.contracts.parameters import OpenShare, Parameters
 from promo_uplift.contracts.results import FloatArray
-from promo_uplift.policy.rules.base import Policy, PolicyTraining, PolicyView
+from promo_uplift.policy.rules.base import FittedPolicy, Policy, PolicyTraining, PolicyView
+from promo_uplift.policy.rules.frozen import FrozenRanking
 from promo_uplift.policy.rules.ranking import top_share
 
 
@@ -56,6 +57,10 @@ class FittedTopShare:
     def contact(self, *, view: PolicyView) -> FloatArray:
         """Contact the top of the list's own ranking; tied rows alike."""
         return top_share(ranking=view.cate, share=self.share)
+
+    def frozen(self, *, view: PolicyView) -> FittedPolicy:
+        """Fix the threshold that the share has on a list."""
+        return FrozenRanking.of(by="cate", view=view, rule=self)
 
     def describe(self) -> str:
         """Return the rule in words."""
