@@ -728,6 +728,7 @@ def _track(result: TableResult, tracking_uri: str, data_version: str) -> None:
         losses=found.leaderboard,
         evaluation=found.evaluation,
         by_learner=found.by_learner,
+        decider=found.decider,
         overlap=analysis.overlap_of(
             data=data, nuisances=found.nuisances, checks=result.parameters.checks
         ),

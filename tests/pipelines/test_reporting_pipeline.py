@@ -48,6 +48,8 @@ def test_the_record_says_what_the_run_decided(report, strong):
         "treatment_definition": "campaign_targeted",
         "data_version": "test-1",
         "money": "given",
+        "decides": "chosen",
+        "deployed_learner": strong.made["policy_evaluation"].champion,
     }
     assert record.inputs["trials"].equals(strong.inputs["trials"])
     assert [one.learner for one in record.learners] == list(LEARNERS)

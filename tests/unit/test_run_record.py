@@ -67,6 +67,9 @@ def record(stopped_by="trials", *, is_money_stated=True):
         ),
         evaluation=evaluation("dr_learner", 0.5),
         by_learner={name: evaluation(name, v) for name, v in (("dr_learner", 0.6), ("zero", 0.0))},
+        decider=SimpleNamespace(
+            name="budget", learner="dr_learner", share=interval(0.2), profit_usd=interval(3.0)
+        ),
         overlap=SimpleNamespace(propensity_auc=0.7, overlap_share=0.9, clipped_share=0.01),
         is_money_stated=is_money_stated,
         tags={"verdict": "publish"},
@@ -91,6 +94,8 @@ def test_a_figure_with_its_interval():
         ("expected_profit_per_household", 10.5),
         ("policy_value", 20.5),
         ("winners_curse_usd", 30.5),
+        ("list_share", 0.2),
+        ("list_profit_per_household", 3.0),
     ],
 )
 def test_the_run_carries_the_champions_figures_with_intervals(name, value):
@@ -147,7 +152,11 @@ def test_learners_whose_search_ran_out_of_time_are_counted(stopped_by, studies):
 
 def test_tags_and_inputs_are_kept():
     found = record()
-    assert found.tags == {"verdict": "publish"}
+    assert found.tags == {
+        "verdict": "publish",
+        "decides": "budget",
+        "deployed_learner": "dr_learner",
+    }
     assert list(found.inputs) == ["trials"]
 
 

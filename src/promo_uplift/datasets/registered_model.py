@@ -187,6 +187,7 @@ class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):
             "gate": data.gate.reason,
             "passed_gate": str(data.gate.promote),
             "verdict": data.model.verdict_name,
+            "decides": data.model.policy,
         }
         for key, value in tags.items():
             client.set_model_version_tag(self._name, number, key, value)

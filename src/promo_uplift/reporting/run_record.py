@@ -16,7 +16,7 @@ from promo_uplift.contracts.results import (
 )
 from promo_uplift.effects import OverlapSummary
 from promo_uplift.metrics import SELECTED, RankingMetrics
-from promo_uplift.policy import PolicyEvaluation
+from promo_uplift.policy import DecidingPolicy, PolicyEvaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
     losses: pd.DataFrame,
     evaluation: PolicyEvaluation,
     by_learner: Mapping[str, PolicyEvaluation],
+    decider: DecidingPolicy,
     overlap: OverlapSummary,
     is_money_stated: bool,
     tags: Mapping[str, str],
@@ -144,6 +145,8 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
         Of the policy that chooses among all candidates.
     by_learner : mapping of str to PolicyEvaluation
         Of each learner alone.
+    decider : DecidingPolicy
+        Makes the list.
     overlap : OverlapSummary
     is_money_stated : bool
     tags : mapping of str to str
@@ -155,7 +158,9 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
         evaluation=evaluation,
         is_money_stated=is_money_stated,
     )
+    metrics |= with_interval("list_share", decider.share)
     if is_money_stated:
+        metrics |= with_interval("list_profit_per_household", decider.profit_usd)
         metrics |= with_interval("winners_curse_usd", evaluation.winners_curse_usd)
     for baseline in ("response", "constant"):
         gained = ranking.figures[SELECTED][f"auuc_minus_{baseline}"]
@@ -206,4 +211,9 @@ def run_record(  # noqa: PLR0913 - one run, named in full by its caller
     metrics["studies_stopped_by_no_gain"] = float(
         sum(int((table["stopped_by"] == "no_gain").sum()) for table in studies)
     )
-    return RunRecord(metrics=metrics, tags=dict(tags), learners=learners, inputs=dict(inputs))
+    return RunRecord(
+        metrics=metrics,
+        tags={**tags, "decides": decider.name, "deployed_learner": decider.learner},
+        learners=learners,
+        inputs=dict(inputs),
+    )

@@ -33,7 +33,7 @@ from promo_uplift.metrics import (
     uplift_curves,
 )
 from promo_uplift.nuisance.seeding import derived_rng, derived_seed
-from promo_uplift.policy import PolicyEvaluation, PolicySuite
+from promo_uplift.policy import DecidingPolicy, PolicyEvaluation, PolicySuite
 from promo_uplift.reporting.figures import (
     calibration_figure,
     effects_figure,
@@ -298,6 +298,7 @@ def record_run(
     leaderboard: pd.DataFrame,
     evaluation: PolicyEvaluation,
     by_learner: dict[str, PolicyEvaluation],
+    decider: DecidingPolicy,
     verdict: Verdict,
     data_version: str,
     windows: TrialParameters,
@@ -313,6 +314,7 @@ def record_run(
         losses=leaderboard,
         evaluation=evaluation,
         by_learner=by_learner,
+        decider=decider,
         overlap=overlap_of(data=data, nuisances=nuisances, checks=checks),
         is_money_stated=policy.are_stated,
         tags={

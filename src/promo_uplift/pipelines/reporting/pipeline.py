@@ -159,6 +159,7 @@ def create_pipeline() -> Pipeline:
                     "leaderboard",
                     "policy_evaluation",
                     "policy_by_learner",
+                    "deciding_policy",
                     "verdict",
                     "data_version",
                     "params:trials",
