@@ -20,9 +20,9 @@ from promo_uplift.policy.gate import (
     GateDecision,
     RegistryEntry,
     champion_gate,
-    chosen_policy_profit,
-    scored_policy_profit,
-    standing_policy_profit,
+    chosen_policy_rows,
+    scored_policy_rows,
+    standing_policy_rows,
 )
 from promo_uplift.policy.money import (
     PolicyScores,
@@ -43,6 +43,7 @@ from promo_uplift.policy.registered import (
     choose_version,
     standing_sentence,
 )
+from promo_uplift.policy.rows import PolicyRows
 from promo_uplift.policy.rules import POLICIES, Policy, build_policies
 from promo_uplift.policy.scoring import ScoringModel, refuse_columns
 from promo_uplift.policy.sensitivity import (
@@ -105,6 +106,7 @@ __all__ = [
     "PolicyCandidates",
     "PolicyEvaluation",
     "PolicyInputs",
+    "PolicyRows",
     "PolicyScores",
     "PolicySensitivity",
     "PolicySuite",
@@ -124,7 +126,7 @@ __all__ = [
     "build_policies",
     "champion_gate",
     "choose_version",
-    "chosen_policy_profit",
+    "chosen_policy_rows",
     "confounding_yardsticks",
     "contact_weights",
     "definition_differences",
@@ -143,9 +145,9 @@ __all__ = [
     "profit_outcomes",
     "refuse_columns",
     "refuse_other_cut",
-    "scored_policy_profit",
+    "scored_policy_rows",
     "share_threshold",
-    "standing_policy_profit",
+    "standing_policy_rows",
     "standing_sentence",
     "suite_table",
     "suite_text",

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from promo_uplift.contracts.errors import PolicyError, ScoringError, TrialError
+from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval, TrialData
 from promo_uplift.policy.contract import (
     COMPARISON,
@@ -18,6 +19,7 @@ from promo_uplift.policy.contract import (
     definition_differences,
 )
 from promo_uplift.policy.money import PolicyScores
+from promo_uplift.policy.rows import PolicyRows
 from promo_uplift.policy.scoring import ScoringModel
 from promo_uplift.policy.targeting import share_threshold
 from promo_uplift.policy.value import PolicyEvaluation
@@ -62,12 +64,12 @@ class RegistryEntry:
 def champion_gate(
     *,
     verdict: str,
-    challenger_profit_usd: FloatArray,
-    champion_profit_usd: FloatArray | None,
+    challenger: PolicyRows,
+    champion: PolicyRows | None,
     groups: IntArray,
+    policy: PolicyParameters,
     level: float,
     incomparable: str = "",
-    is_money_stated: bool,
 ) -> GateDecision:
     """Decide on the alias ``champion`` by the paired policy value, USD per household.
 
@@ -79,17 +81,19 @@ def champion_gate(
     ----------
     verdict : str
         The run's verdict; anything but ``publish`` keeps the alias where it is.
-    challenger_profit_usd, champion_profit_usd : float64 (n,)
-        Doubly robust profit of each row under each model's policy (0 where it does not mail).
+    challenger, champion : PolicyRows
+        What each model's policy is worth on each row (0 where it does not mail).
     groups : int64 (n,)
         Household of each row, the cluster of the interval.
+    policy : PolicyParameters
+        What is not known of money widens the interval by as much as the two policies differ in
+        outcome, contacts and redemptions. Where nobody stated a cost the values are the outcome
+        itself, and the reason speaks of no profit.
     level : float
         Of the interval.
     incomparable : str
         Why a champion that stands cannot be compared on these rows; empty where it can, or none
         stands. Then the alias stays where it is: only a person can move it.
-    is_money_stated : bool
-        Without a stated cost the values are the outcome itself, and the reason speaks of no profit.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def champion_gate(
     Raises
     ------
     PolicyError
-        If the two models' profits are not of the same rows.
+        If the two models' policies are not of the same rows.
     """
     if verdict != "publish":
         return GateDecision(False, f"The verdict is {verdict}: no champion without publish.", None)
@@ -106,17 +110,17 @@ def champion_gate(
         return GateDecision(
             False, f"The standing champion cannot be compared, and stays: {incomparable}", None
         )
-    if champion_profit_usd is None:
+    if champion is None:
         return GateDecision(True, "The verdict is publish and no champion stands.", None)
-    if challenger_profit_usd.shape != champion_profit_usd.shape:
+    if challenger.profit.shape != champion.profit.shape:
         raise PolicyError(
-            "`champion_profit_usd` must be of the challenger's rows: "
-            f"found {champion_profit_usd.shape}, expected {challenger_profit_usd.shape}."
+            "`champion` must be of the challenger's rows: "
+            f"found {champion.profit.shape}, expected {challenger.profit.shape}."
         )
-    difference = _paired(challenger_profit_usd - champion_profit_usd, groups, level)
+    difference = _paired(challenger.minus(champion), groups, policy, level)
     promote = difference.ci_low > 0
     word = "above" if promote else "not above"
-    what, unit = ("profit", " USD") if is_money_stated else ("gain in the outcome", "")
+    what, unit = ("profit", " USD") if policy.are_stated else ("gain in the outcome", "")
     return GateDecision(
         promote,
         f"Its {what} is {word} the standing champion's: {difference.estimate:+.3f}{unit} per "
@@ -125,14 +129,14 @@ def champion_gate(
     )
 
 
-def chosen_policy_profit(
+def chosen_policy_rows(
     *,
     scores: PolicyScores,
     cate: Mapping[str, FloatArray],
     evaluation: PolicyEvaluation,
     fold: IntArray,
-) -> FloatArray:
-    """Profit of each row under the honestly chosen policy, USD, ``(n,)``; 0 where not mailed.
+) -> PolicyRows:
+    """Worth of each row under the honestly chosen policy, ``(n,)``; 0 where not mailed.
 
     Parameters
     ----------
@@ -145,20 +149,19 @@ def chosen_policy_profit(
     fold : int64 (n,)
         Fold of each row.
     """
-    profit = np.zeros(len(fold))
+    contact = np.zeros(len(fold))
     choices = zip(evaluation.learner_by_fold, evaluation.share_by_fold, strict=True)
     for number, (learner, share) in enumerate(choices):
         rows = np.flatnonzero(fold == number)
         predicted = cate[learner][rows, number]
-        mailed = predicted >= share_threshold(cate=predicted, share=share)
-        profit[rows[mailed]] = scores.profit[rows[mailed], number]
-    return profit
+        contact[rows] = predicted >= share_threshold(cate=predicted, share=share)
+    return PolicyRows.held_out(scores=scores, fold=fold).times(contact)
 
 
-def scored_policy_profit(
+def scored_policy_rows(
     *, scores: PolicyScores, model: ScoringModel, data: TrialData, fold: IntArray
-) -> FloatArray:
-    """Profit of each row if a registered model decided, USD, ``(n,)``; 0 where not mailed.
+) -> PolicyRows:
+    """Worth of each row if a registered model decided, ``(n,)``; 0 where not mailed.
 
     A model for a table of the user's own is given its columns back.
 
@@ -172,18 +175,18 @@ def scored_policy_profit(
         households = data.encoder.decode(households)
     predicted = model.score(households)["cate_usd"].to_numpy(dtype=np.float64)
     mailed = np.nan_to_num(predicted, nan=-np.inf) >= model.cate_threshold_usd
-    return np.where(mailed, scores.profit[np.arange(len(fold)), fold], 0.0)
+    return PolicyRows.held_out(scores=scores, fold=fold).times(mailed.astype(np.float64))
 
 
-def standing_policy_profit(
+def standing_policy_rows(
     *,
     scores: PolicyScores,
     standing: ScoringModel | None,
     contract: DataContract | None,
     data: TrialData,
     fold: IntArray,
-) -> tuple[FloatArray | None, str]:
-    """Profit of each row if the standing champion decided, or why it cannot be told.
+) -> tuple[PolicyRows | None, str]:
+    """Worth of each row if the standing champion decided, or why it cannot be told.
 
     Parameters
     ----------
@@ -201,7 +204,7 @@ def standing_policy_profit(
 
     Returns
     -------
-    profit : float64 (n,) or None
+    rows : PolicyRows or None
         None where no champion stands, or it cannot be compared.
     reason : str
         Why it cannot; empty otherwise.
@@ -216,16 +219,19 @@ def standing_policy_profit(
         if other:
             return None, f"it was made for {'; '.join(map(str, other))}."
     try:
-        profit = scored_policy_profit(scores=scores, model=standing, data=data, fold=fold)
+        rows = scored_policy_rows(scores=scores, model=standing, data=data, fold=fold)
     except (ScoringError, TrialError) as error:
         return None, str(error)
-    return profit, ""
+    return rows, ""
 
 
-def _paired(values: FloatArray, groups: IntArray, level: float) -> Interval:
+def _paired(
+    difference: PolicyRows, groups: IntArray, policy: PolicyParameters, level: float
+) -> Interval:
+    values = difference.profit
     mean = float(values.mean())
     _, codes = np.unique(groups, return_inverse=True)
     sums = np.bincount(codes, weights=values - mean)
     error = float(np.sqrt((sums**2).sum())) / len(values)
-    reach = float(norm.ppf(0.5 + level / 2.0)) * error
+    reach = float(norm.ppf(0.5 + level / 2.0) * np.hypot(error, difference.profit_error(policy)))
     return Interval(mean, mean - reach, mean + reach)

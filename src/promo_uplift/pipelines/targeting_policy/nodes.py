@@ -42,9 +42,9 @@ from promo_uplift.policy import (
     RegistryEntry,
     ScoringModel,
     champion_gate,
-    chosen_policy_profit,
+    chosen_policy_rows,
     policy_scores,
-    standing_policy_profit,
+    standing_policy_rows,
     suite_table,
     suite_text,
 )
@@ -399,7 +399,7 @@ def enter_registry(
 ) -> RegistryEntry:
     """Challenger always; champion by the verdict and the paired value against the standing one."""
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
-    standing_profit, incomparable = standing_policy_profit(
+    champion, incomparable = standing_policy_rows(
         scores=scores,
         standing=standing,
         contract=model.contract,
@@ -408,17 +408,17 @@ def enter_registry(
     )
     gate = champion_gate(
         verdict=model.verdict_name,
-        challenger_profit_usd=chosen_policy_profit(
+        challenger=chosen_policy_rows(
             scores=scores,
             cate={name: fitted.cate for name, fitted in cross_fitted.items()},
             evaluation=evaluation,
             fold=nuisances.fold,
         ),
-        champion_profit_usd=standing_profit,
+        champion=champion,
         groups=data.groups,
+        policy=policy,
         level=metrics.level,
         incomparable=incomparable,
-        is_money_stated=policy.are_stated,
     )
     example = data.covariates.head(EXAMPLE_ROWS)
     return RegistryEntry(
