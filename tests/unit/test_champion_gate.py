@@ -140,9 +140,7 @@ def test_rows_of_one_household_are_not_independent():
 
 
 def test_profits_of_other_rows_are_refused():
-    with pytest.raises(
-        PolicyError, match=r"`champion` .* found \(3,\), expected \(4,\)"
-    ):
+    with pytest.raises(PolicyError, match=r"`champion` .* found \(3,\), expected \(4,\)"):
         champion_gate(
             verdict="publish",
             challenger=rows_of(np.zeros(4)),

@@ -36,6 +36,7 @@ from promo_uplift.policy.off_policy import (
     OffPolicyValues,
     off_policy_values,
 )
+from promo_uplift.policy.profit_outcomes import ProfitOutcomes, profit_outcomes
 from promo_uplift.policy.registered import (
     CHALLENGER,
     CHAMPION,
@@ -49,9 +50,7 @@ from promo_uplift.policy.scoring import ScoringModel, refuse_columns
 from promo_uplift.policy.sensitivity import (
     Contacts,
     PolicySensitivity,
-    ProfitOutcomes,
     bound_policy,
-    profit_outcomes,
 )
 from promo_uplift.policy.suite import PolicySuite, value_suite
 from promo_uplift.policy.suite_contacts import PolicyInputs

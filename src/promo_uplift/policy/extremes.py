@@ -53,10 +53,11 @@ class Prefix:
 
     @classmethod
     def of(cls, values: FloatArray, weights: FloatArray) -> Prefix:
-        """Prefix sums of ascending ``values (m,)`` with ``weights (m, R)``."""
+        """Prefix sums of ascending ``values (m,)`` or ``(m, R)`` with ``weights (m, R)``."""
         nothing = np.zeros((1, weights.shape[1]))
         summed = np.vstack([nothing, np.cumsum(weights, axis=0)])
-        valued = np.vstack([nothing, np.cumsum(weights * values[:, np.newaxis], axis=0)])
+        columns = values if values.ndim == 2 else values[:, np.newaxis]
+        valued = np.vstack([nothing, np.cumsum(weights * columns, axis=0)])
         return cls(valued, summed)
 
     def extreme(self, strength: FloatArray, *, largest: bool) -> FloatArray:
@@ -72,6 +73,46 @@ class Prefix:
 
 
 @dataclass(frozen=True, slots=True)
+class Moving:
+    """Values of rows that move with amounts which every replicate draws anew.
+
+    Attributes
+    ----------
+    base : float64 (n,)
+        At expected amounts.
+    slopes : float64 (J, n)
+        Change per unit of each amount that is not known; none where all are.
+    deviations : float64 (J, R)
+        Of each replicate's amounts from the expected ones.
+    """
+
+    base: FloatArray
+    slopes: FloatArray
+    deviations: FloatArray
+
+    def ascending(
+        self, rows: IntArray, weights: FloatArray, block: slice
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values of ``rows``, which ascend at expected amounts, and their weights, ascending.
+
+        ``(m,)`` where nothing moves them, else ``(m, R)``, each replicate in its own order.
+        """
+        slopes = self.slopes[:, rows]
+        if not slopes.any():
+            return self.base[rows], weights
+        values = self.base[rows, np.newaxis] + slopes.T @ self.deviations[:, block]
+        order = np.argsort(values, axis=0, kind="stable")
+        return np.take_along_axis(values, order, axis=0), np.take_along_axis(weights, order, axis=0)
+
+    def sums(self, code: IntArray, counts: FloatArray, block: slice) -> FloatArray:
+        """Sum over rows in each replicate, by the counts of households, ``(R,)``."""
+        summed = household_sums(self.base, code, counts)
+        for slope, deviation in zip(self.slopes, self.deviations, strict=True):
+            summed = summed + deviation[block] * household_sums(slope, code, counts)
+        return summed
+
+
+@dataclass(frozen=True, slots=True)
 class Unseen:
     """Residual of one arm on rows of the other: strata of rows that stand in for others.
 
@@ -80,14 +121,16 @@ class Unseen:
     strata : tuple of (int64, int64)
         Donors, ascending by residual, and the targets whose residual nobody saw; none where there
         are too few donors.
-    residual, odds, weight : float64 (n,)
+    residual : Moving
+        Of each row's own arm, USD.
+    odds, weight : float64 (n,)
         ``odds`` of the targets' arm; ``weight`` of donors and targets by the policy.
     sign : float
         +1 for what contacting earns, -1 for what it displaces.
     """
 
     strata: tuple[tuple[IntArray, IntArray], ...]
-    residual: FloatArray
+    residual: Moving
     odds: FloatArray
     weight: FloatArray
     sign: float
@@ -110,18 +153,19 @@ class Bounds:
 
     @classmethod
     def of(
-        cls, known: FloatArray, unseen: Sequence[Unseen], draws: HouseholdDraws, block: slice
+        cls, known: Moving, unseen: Sequence[Unseen], draws: HouseholdDraws, block: slice
     ) -> Bounds:
         """Bounds of the replicates in ``block``."""
         counts = np.asarray(draws.counts[:, block], dtype=np.float64)
-        total = household_sums(np.ones(len(known)), draws.code, counts)
+        total = household_sums(np.ones(len(draws.code)), draws.code, counts)
         parts = []
         for one in unseen:
             for donors, targets in one.strata:
                 weights = counts[draws.code[donors]] * (one.weight * one.odds)[donors, np.newaxis]
                 mass = household_sums(one.weight[targets], draws.code[targets], counts) / total
-                parts.append((Prefix.of(one.residual[donors], weights), mass, one.sign))
-        return cls(household_sums(known, draws.code, counts) / total, tuple(parts))
+                values, weights = one.residual.ascending(donors, weights, block)
+                parts.append((Prefix.of(values, weights), mass, one.sign))
+        return cls(known.sums(draws.code, counts, block) / total, tuple(parts))
 
     @property
     def size(self) -> int:

@@ -34,7 +34,7 @@ from promo_uplift.effects.clustered import clustered_mean
 from promo_uplift.metrics.fold_dependence import group_factor
 from promo_uplift.metrics.gates import group_members
 from promo_uplift.metrics.simultaneous import clustered_covariance, standardised_draws
-from promo_uplift.policy.sensitivity import ProfitOutcomes
+from promo_uplift.policy.profit_outcomes import ProfitOutcomes
 
 
 @dataclass(frozen=True, slots=True)

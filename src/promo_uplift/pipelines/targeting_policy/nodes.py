@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from promo_uplift import analysis
@@ -36,7 +35,6 @@ from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
-    Contacts,
     PolicyEvaluation,
     PolicySuite,
     RegistryEntry,
@@ -91,6 +89,7 @@ def bound_hidden_confounding(
     cross_fitted: dict[str, CrossFittedCate],
     evaluation: PolicyEvaluation,
     by_learner: dict[str, PolicyEvaluation],
+    suite: PolicySuite,
     policy: PolicyParameters,
     metrics: MetricParameters,
     sensitivity: SensitivityParameters,
@@ -98,21 +97,15 @@ def bound_hidden_confounding(
     seed: int,
 ) -> tuple[analysis.HiddenConfounding, pd.DataFrame, pd.DataFrame, str]:
     """Bound the profit of each policy under a hidden trait, and measure observed ones beside it."""
-    n_rows = len(data.treatment)
-    rules = {"chosen": evaluation, "response": by_learner["response"]}
     found = analysis.bound_hidden_confounding(
         data=data,
         nuisances=nuisances,
-        contacts={
-            name: Contacts.of_rule(
-                analysis.evaluated_contacts(cross_fitted=cross_fitted, evaluation=one)
-            )
-            for name, one in rules.items()
-        }
-        | {
-            "all": Contacts.of_rule(np.ones(n_rows)),
-            "current": Contacts.as_mailed(n_rows),
-        },
+        contacts=analysis.policies_to_bound(
+            cross_fitted=cross_fitted,
+            evaluation=evaluation,
+            response=by_learner["response"],
+            suite=suite,
+        ),
         policy=policy,
         metrics=metrics,
         sensitivity=sensitivity,
