@@ -14,6 +14,7 @@ import numpy as np
 
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import HouseholdDraws
+from promo_uplift.policy import extreme_kernels
 
 
 def extreme_average(
@@ -40,35 +41,36 @@ def extreme_average(
     0.8
     """
     order = np.argsort(values)
-    one = Prefix.of(values[order], weights[order, np.newaxis])
+    one = Prefix.of(values[order, np.newaxis], weights[order, np.newaxis])
     return float(one.extreme(np.array([strength]), largest=largest)[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Sums over the rows with the smallest values, per replicate, ``(m + 1, R)`` each."""
+    """Ascending values, and sums over the first of them, per replicate.
 
-    value: FloatArray
-    weight: FloatArray
+    Attributes
+    ----------
+    values : float64 (m, 1) or (m, R)
+    valued, summed : float64 (m + 1, R)
+        Sums of weighted values, and of weights.
+    """
+
+    values: FloatArray
+    valued: FloatArray
+    summed: FloatArray
 
     @classmethod
     def of(cls, values: FloatArray, weights: FloatArray) -> Prefix:
-        """Prefix sums of ascending ``values (m,)`` or ``(m, R)`` with ``weights (m, R)``."""
-        nothing = np.zeros((1, weights.shape[1]))
-        summed = np.vstack([nothing, np.cumsum(weights, axis=0)])
-        columns = values if values.ndim == 2 else values[:, np.newaxis]
-        valued = np.vstack([nothing, np.cumsum(weights * columns, axis=0)])
-        return cls(valued, summed)
+        """Prefix sums of ascending ``values (m, 1)`` or ``(m, R)`` with ``weights (m, R)``."""
+        return cls(values, *extreme_kernels.prefix_sums(values, weights))
 
     def extreme(self, strength: FloatArray, *, largest: bool) -> FloatArray:
         """Largest or smallest weighted mean at each replicate's strength, ``(R,)``."""
         smallest_get = 1.0 / strength if largest else strength
-        others_get = 1.0 / smallest_get
-        change = smallest_get - others_get
-        total = change * self.weight + others_get * self.weight[-1]
-        value = change * self.value + others_get * self.value[-1]
-        ratio = np.divide(value, total, out=np.zeros_like(value), where=total > 0.0)
-        found: FloatArray = ratio.max(axis=0) if largest else ratio.min(axis=0)
+        found: FloatArray = extreme_kernels.turning_means(
+            self.values, self.valued, self.summed, smallest_get, 1.0 / smallest_get
+        )
         return found
 
 
@@ -95,11 +97,11 @@ class Moving:
     ) -> tuple[FloatArray, FloatArray]:
         """Values of ``rows``, which ascend at expected amounts, and their weights, ascending.
 
-        ``(m,)`` where nothing moves them, else ``(m, R)``, each replicate in its own order.
+        ``(m, 1)`` where nothing moves them, else ``(m, R)``, each replicate in its own order.
         """
         slopes = self.slopes[:, rows]
         if not slopes.any():
-            return self.base[rows], weights
+            return self.base[rows, np.newaxis], weights
         values = self.base[rows, np.newaxis] + slopes.T @ self.deviations[:, block]
         order = np.argsort(values, axis=0, kind="stable")
         return np.take_along_axis(values, order, axis=0), np.take_along_axis(weights, order, axis=0)
