@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -188,16 +188,21 @@ def bound_hidden_confounding(
         policies=tuple(found),
         yardsticks=yardsticks,
         text=" ".join(
-            sensitivity_sentence(
-                one,
-                yardsticks=yardsticks,
-                yardstick=next((group.name for group in sensitivity.yardsticks), None),
-                max_strength=sensitivity.max_strength,
-                unit="USD" if policy.are_stated else wording.unit,
-                wording=wording,
-            )
-            for one in found
-            if one.policy == CHOSEN
+            [
+                *(
+                    sensitivity_sentence(
+                        one,
+                        yardsticks=yardsticks,
+                        yardstick=next((group.name for group in sensitivity.yardsticks), None),
+                        max_strength=sensitivity.max_strength,
+                        unit="USD" if policy.are_stated else wording.unit,
+                        wording=wording,
+                    )
+                    for one in found
+                    if one.policy == CHOSEN
+                ),
+                *others_sentence(found, max_strength=sensitivity.max_strength),
+            ]
         ),
     )
 
@@ -247,6 +252,31 @@ def sensitivity_sentence(
     if math.isinf(one.critical_strength_ci):
         return said + f"its interval excludes 0 up to {max_strength:g}."
     return said + f"its interval holds 0 from {one.critical_strength_ci:.2f} on."
+
+
+def others_sentence(found: Sequence[PolicySensitivity], *, max_strength: float) -> tuple[str, ...]:
+    """Say over what strengths the other policies turn around; nothing where none has bounds.
+
+    Parameters
+    ----------
+    found : sequence of PolicySensitivity
+    max_strength : float
+        Up to which the strength was looked for.
+    """
+    others = [
+        one
+        for one in found
+        if one.policy != CHOSEN and one.against == NOBODY_MAILED and not one.reason
+    ]
+    if not others:
+        return ()
+    ends = [pick(one.critical_strength for one in others) for pick in (min, max)]
+    least, most = (f"above {max_strength:g}" if math.isinf(end) else f"{end:.2f}" for end in ends)
+    unsure = sum(one.critical_strength_ci <= 1.0 for one in others)
+    return (
+        f"The other {len(others)} policies against none turn around at factors from {least} to "
+        f"{most}; the intervals of {unsure} hold 0 even without a hidden trait.",
+    )
 
 
 def _compared(strength: float, yardsticks: pd.DataFrame, yardstick: str | None) -> str:
