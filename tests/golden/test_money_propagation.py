@@ -156,6 +156,24 @@ def test_the_decision_is_taken_at_expected_money_and_only_the_optimum_moves(eval
     assert astuple(unknown.baselines["none"].profit_usd) == (0.0, 0.0, 0.0)
 
 
+def test_a_chosen_policys_interval_is_widened_for_its_folds_and_not_for_its_money(evaluated):
+    sd = 0.4
+    known, unknown = evaluated(), evaluated(contact_cost_usd={"normal": {"mean": 1.5, "sd": sd}})
+    for name in ("chosen", "random", "response"):
+        before, after = (
+            one.chosen if name == "chosen" else one.baselines[name] for one in (known, unknown)
+        )
+        share = before.share.estimate
+        # a cost is paid by the share that is contacted
+        expected = np.hypot(width(before.profit_usd), 2 * Z * sd * share)
+        assert width(after.profit_usd) == pytest.approx(expected, rel=0.04), name
+    share = known.chosen.share.estimate
+    assert 2 * Z * sd * share > 0.8 * width(known.chosen.profit_usd)
+    everyone = [one.baselines["all"].chosen_minus_this_usd for one in (known, unknown)]
+    expected = np.hypot(width(everyone[0]), 2 * Z * sd * (1.0 - share))
+    assert width(everyone[1]) == pytest.approx(expected, rel=0.04)
+
+
 def test_the_break_even_effect_has_the_quantiles_of_its_cost(evaluated):
     found = evaluated(
         contact_cost_usd={"uniform": {"low": 1.0, "high": 2.0}}, redemption_cost_usd=0.0

@@ -235,3 +235,33 @@ def test_nothing_of_a_row_depends_on_the_scores_of_its_fold(known):
     effects = known[0]
     other = allocated(replace(effects, scores=effects.scores[::-1].copy()))
     assert other.table.equals(known[-1].table)
+
+
+def test_a_margin_that_is_not_known_is_in_the_intervals_and_spends_nothing_else():
+    effects, *_ = world(n=2_000)
+    sd, z = 0.1, 1.959964
+    law = {"normal": {"mean": 0.5, "sd": sd}}
+    unknown = PolicyParameters.model_validate(MONEY.model_dump() | {"margin_rate": law})
+    known, found = (allocated(effects, policy=one, replicates=3_000) for one in (MONEY, unknown))
+    assert found.table["arm"].equals(known.table["arm"])
+    before, after = (one.value.set_index("policy") for one in (known, found))
+    assert after["gain"].to_numpy() == pytest.approx(before["gain"].to_numpy(), abs=1e-3)
+    for name, figure in (
+        ("allocation", "gain"),
+        ("letter, for all", "gain"),
+        ("all arms, at random", "allocation_minus_this"),
+    ):
+        # profit is half the outcome less what is spent
+        spend = before.loc[name, "spend_per_row"]
+        if figure != "gain":
+            spend = before.loc["allocation", "spend_per_row"] - spend
+        outcome = (before.loc[name, figure] + spend) / 0.5
+        half_widths = [
+            (one.loc[name, f"{figure}_ci_high"] - one.loc[name, f"{figure}_ci_low"]) / 2
+            for one in (before, after)
+        ]
+        # sd^2 (mean^2 + variance) of the outcome is added
+        added = (z * sd * outcome) ** 2 + (sd / 0.5 * half_widths[0]) ** 2
+        assert half_widths[1] == pytest.approx(np.sqrt(half_widths[0] ** 2 + added), rel=0.05)
+        assert half_widths[1] > 1.2 * half_widths[0]
+    assert after.loc["none", "gain_ci_low"] == after.loc["none", "gain_ci_high"] == 0.0

@@ -12,14 +12,30 @@ import statsmodels.api as sm
 from scipy.stats import ttest_rel
 
 from promo_uplift.contracts.errors import PolicyError, ScoringError
+from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.policy import (
     DataContract,
+    PolicyRows,
     champion_gate,
-    scored_policy_profit,
-    standing_policy_profit,
+    scored_policy_rows,
+    standing_policy_rows,
 )
 
+MONEY = {
+    "margin_rate": 0.25,
+    "contact_cost_usd": 0.75,
+    "redemption_cost_usd": 1.0,
+    "values_are_assumptions": True,
+    "grid_points": 11,
+    "support_quantile": 0.0,
+}
+KNOWN = PolicyParameters.model_validate(MONEY)
 HOUSEHOLDS = np.repeat(np.arange(40), 3)
+
+
+def rows_of(profit):
+    nothing = np.zeros(len(profit))
+    return PolicyRows(nothing, nothing, nothing, nothing, profit)
 
 
 def gate(*, gain, verdict="publish", level=0.95, noise=1.0):
@@ -28,11 +44,11 @@ def gate(*, gain, verdict="publish", level=0.95, noise=1.0):
     challenger = champion + gain + noise * rng.normal(size=len(HOUSEHOLDS))
     decision = champion_gate(
         verdict=verdict,
-        challenger_profit_usd=challenger,
-        champion_profit_usd=champion,
+        challenger=rows_of(challenger),
+        champion=rows_of(champion),
         groups=HOUSEHOLDS,
         level=level,
-        is_money_stated=True,
+        policy=KNOWN,
     )
     return decision, challenger - champion
 
@@ -48,11 +64,11 @@ def test_no_verdict_but_publish_promotes_even_a_far_better_model(verdict):
 def test_the_first_publishable_model_becomes_champion():
     decision = champion_gate(
         verdict="publish",
-        challenger_profit_usd=np.full(4, -1.0),
-        champion_profit_usd=None,
+        challenger=rows_of(np.full(4, -1.0)),
+        champion=None,
         groups=np.arange(4),
         level=0.95,
-        is_money_stated=True,
+        policy=KNOWN,
     )
     assert decision.promote
     assert decision.difference is None
@@ -92,11 +108,11 @@ def test_with_one_row_per_household_it_is_the_paired_t_test_but_for_its_small_sa
     champion, challenger = rng.normal(size=4_000), rng.normal(0.1, 1.0, size=4_000)
     decision = champion_gate(
         verdict="publish",
-        challenger_profit_usd=challenger,
-        champion_profit_usd=champion,
+        challenger=rows_of(challenger),
+        champion=rows_of(champion),
         groups=np.arange(4_000),
         level=0.95,
-        is_money_stated=True,
+        policy=KNOWN,
     )
     interval = ttest_rel(challenger, champion).confidence_interval(0.95)
     assert decision.difference.ci_low == pytest.approx(interval.low, abs=1e-4)
@@ -111,11 +127,11 @@ def test_rows_of_one_household_are_not_independent():
     def width(groups):
         found = champion_gate(
             verdict="publish",
-            challenger_profit_usd=thrice,
-            champion_profit_usd=np.zeros(120),
+            challenger=rows_of(thrice),
+            champion=rows_of(np.zeros(120)),
             groups=groups,
             level=0.95,
-            is_money_stated=True,
+            policy=KNOWN,
         ).difference
         return found.ci_high - found.ci_low
 
@@ -123,21 +139,20 @@ def test_rows_of_one_household_are_not_independent():
 
 
 def test_profits_of_other_rows_are_refused():
-    with pytest.raises(
-        PolicyError, match=r"`champion_profit_usd` .* found \(3,\), expected \(4,\)"
-    ):
+    with pytest.raises(PolicyError, match=r"`champion` .* found \(3,\), expected \(4,\)"):
         champion_gate(
             verdict="publish",
-            challenger_profit_usd=np.zeros(4),
-            champion_profit_usd=np.zeros(3),
+            challenger=rows_of(np.zeros(4)),
+            champion=rows_of(np.zeros(3)),
             groups=np.arange(4),
             level=0.95,
-            is_money_stated=True,
+            policy=KNOWN,
         )
 
 
 FOLD = np.array([0, 0, 0, 1, 1, 1])
-SCORES = SimpleNamespace(profit=np.arange(12.0).reshape(6, 2))
+PROFIT = np.arange(12.0).reshape(6, 2)
+SCORES = SimpleNamespace(profit=PROFIT, cost=PROFIT, outcome=PROFIT, redemption=PROFIT)
 
 
 @dataclass
@@ -152,8 +167,8 @@ class Standing:
 def test_a_standing_model_mails_whom_its_own_rule_contacts():
     covariates = pd.DataFrame({"effect": [2.0, 1.9, np.nan, 5.0, 0.0, 2.1]})
     data = SimpleNamespace(covariates=covariates, encoder=None)
-    profit = scored_policy_profit(scores=SCORES, model=Standing(), data=data, fold=FOLD)
-    np.testing.assert_array_equal(profit, [0.0, 0.0, 0.0, 7.0, 0.0, 11.0])
+    rows = scored_policy_rows(scores=SCORES, model=Standing(), data=data, fold=FOLD)
+    np.testing.assert_array_equal(rows.profit, [0.0, 0.0, 0.0, 7.0, 0.0, 11.0])
 
 
 MADE_FOR = {"trials.pre_days": 84, "estimation.outcome": "spend_usd", "policy.margin_rate": 0.25}
@@ -169,8 +184,8 @@ def contract(**changed):
     return DataContract(("effect",), ("effect",), "package-1", {**MADE_FOR, **changed})
 
 
-def standing_profit(standing, challenger=None):
-    return standing_policy_profit(
+def standing_rows(standing, challenger=None):
+    return standing_policy_rows(
         scores=SCORES,
         standing=standing,
         contract=challenger,
@@ -180,14 +195,14 @@ def standing_profit(standing, challenger=None):
 
 
 def test_no_standing_champion_has_no_profit_and_no_excuse():
-    assert standing_profit(None) == (None, "")
+    assert standing_rows(None) == (None, "")
 
 
 @pytest.mark.parametrize("made_with", [None, contract(), contract(**{"policy.margin_rate": 0.3})])
 def test_a_champion_of_the_same_question_is_compared_whatever_its_money(made_with):
-    profit, reason = standing_profit(Standing(contract=made_with), contract())
+    rows, reason = standing_rows(Standing(contract=made_with), contract())
     assert reason == ""
-    np.testing.assert_array_equal(profit, [0.0, 0.0, 0.0, 7.0, 0.0, 11.0])
+    np.testing.assert_array_equal(rows.profit, [0.0, 0.0, 0.0, 7.0, 0.0, 11.0])
 
 
 @pytest.mark.parametrize(
@@ -200,15 +215,15 @@ def test_a_champion_of_the_same_question_is_compared_whatever_its_money(made_wit
 )
 def test_a_champion_that_cannot_be_compared_stays_and_the_reason_says_why(standing, said):
     """The run goes on: its model is the challenger."""
-    profit, reason = standing_profit(standing, contract())
-    assert profit is None
+    rows, reason = standing_rows(standing, contract())
+    assert rows is None
     decision = champion_gate(
         verdict="publish",
-        challenger_profit_usd=np.full(4, 100.0),
-        champion_profit_usd=profit,
+        challenger=rows_of(np.full(4, 100.0)),
+        champion=rows,
         groups=np.arange(4),
         level=0.95,
-        is_money_stated=True,
+        policy=KNOWN,
         incomparable=reason,
     )
     assert not decision.promote
@@ -219,11 +234,82 @@ def test_a_champion_that_cannot_be_compared_stays_and_the_reason_says_why(standi
 def test_a_verdict_that_does_not_allow_it_is_said_before_a_champion_that_cannot_be_compared():
     decision = champion_gate(
         verdict="bounds_only",
-        challenger_profit_usd=np.zeros(4),
-        champion_profit_usd=None,
+        challenger=rows_of(np.zeros(4)),
+        champion=None,
         groups=np.arange(4),
         level=0.95,
-        is_money_stated=True,
+        policy=KNOWN,
         incomparable="it was made for something else.",
     )
     assert "bounds_only" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "adds"),
+    [
+        ({}, 0.0),
+        # mean outcome, share and redemptions that the two policies differ by
+        ({"margin_rate": {"normal": {"mean": 0.25, "sd": 0.04}}}, 0.04 * 3.0),
+        ({"contact_cost_usd": {"normal": {"mean": 0.75, "sd": 0.1}}}, 0.1 * 0.5),
+        ({"redemption_cost_usd": {"uniform": {"low": 0.0, "high": 2.0}}}, 2 / 12**0.5 * 0.2),
+        (
+            {
+                "contact_cost_usd": {"normal": {"mean": 0.75, "sd": 0.1}},
+                "margin_rate": {"normal": {"mean": 0.25, "sd": 0.04}},
+            },
+            np.hypot(0.05, 0.12),
+        ),
+    ],
+)
+def test_unknown_money_widens_the_interval_by_as_much_as_the_policies_differ(changed, adds):
+    rng = np.random.default_rng(4)
+    n = 900
+    outcome = rng.normal(size=n)
+    everyone = PolicyRows.everyone(
+        outcome=outcome - outcome.mean() + 6.0,
+        redemption=np.full(n, 0.4),
+        parameters=KNOWN,
+    )
+    champion = everyone.times(np.repeat([1.0, 0.0], n // 2))
+    challenger = PolicyRows(
+        champion.contact + 0.5,
+        champion.outcome + (everyone.outcome - 3.0),
+        champion.redemption + 0.2,
+        champion.cost,
+        champion.profit + 0.25 * (everyone.outcome - 3.0) - 0.5 * 0.75 - 0.2,
+    )
+
+    def half_width(policy):
+        found = champion_gate(
+            verdict="publish",
+            challenger=challenger,
+            champion=champion,
+            groups=np.arange(n),
+            policy=policy,
+            level=0.95,
+        ).difference
+        return (found.ci_high - found.ci_low) / 2.0
+
+    known = half_width(KNOWN)
+    assert known == pytest.approx(1.959964 * 0.25 * everyone.outcome.std() / n**0.5)
+    unknown = half_width(PolicyParameters.model_validate(MONEY | changed))
+    assert unknown == pytest.approx(np.hypot(known, 1.959964 * adds), rel=1e-4)
+    if not adds:
+        assert unknown == known
+
+
+def test_what_both_models_contact_alike_owes_nothing_to_money():
+    rng = np.random.default_rng(5)
+    everyone = PolicyRows.everyone(
+        outcome=rng.normal(5.0, 1.0, 60), redemption=np.zeros(60), parameters=KNOWN
+    )
+    unknown = {"margin_rate": {"uniform": {"low": 0.0, "high": 0.5}}}
+    found = champion_gate(
+        verdict="publish",
+        challenger=everyone,
+        champion=everyone,
+        groups=np.arange(60),
+        policy=PolicyParameters.model_validate(MONEY | unknown),
+        level=0.95,
+    )
+    assert (found.difference.ci_low, found.difference.ci_high) == (0.0, 0.0)

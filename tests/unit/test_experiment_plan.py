@@ -17,6 +17,7 @@ from promo_uplift.analysis import plan_next_experiment, plan_record, plan_text
 from promo_uplift.analysis.experiment import draw_lots, plain, worth_finding
 from promo_uplift.contracts.errors import ExperimentError
 from promo_uplift.contracts.experiment_parameters import ExperimentParameters
+from promo_uplift.contracts.money import Distribution
 from promo_uplift.contracts.parameters import PolicyParameters, WordingParameters
 from promo_uplift.contracts.results import CrossFittedCate
 from promo_uplift.effects import ClusteredMean
@@ -272,6 +273,29 @@ class TestPlan:
         # the mailing as it was mailed half as well
         assert cost.profit_against_current_usd.ci_low < -0.1 * n - 50.0
         assert cost.profit_against_current_usd.ci_high > -0.1 * n - 50.0
+
+    def test_unknown_money_is_in_the_profit_of_running_and_not_in_what_it_teaches(self, world):
+        sd = 0.05
+        law = {"normal": {"mean": 0.25, "sd": sd, "low": 0.0, "high": 0.5}}
+        unknown = MONEY.model_copy(update={"contact_cost_usd": Distribution.model_validate(law)})
+        known, found = planned(world), planned(world, policy=unknown)
+        n = known.households
+        assert found.households == n
+        half_widths = [
+            [(one.ci_high - one.ci_low) / 2 for one in pair]
+            for pair in (
+                (known.cost.profit_of_contacts_usd, found.cost.profit_of_contacts_usd),
+                (known.cost.profit_against_current_usd, found.cost.profit_against_current_usd),
+            )
+        ]
+        of_contacts, against = half_widths
+        error = 1.959964 * unknown.contact_cost_usd.sd
+        assert of_contacts[1] == pytest.approx(np.hypot(of_contacts[0], error * n / 2))
+        # as many are contacted as by the mailing as it was, but for the lots
+        other = 0.5 - world[0].treatment.mean()
+        assert against[1] == pytest.approx(np.hypot(against[0], error * other * n))
+        assert found.value.gross_usd == pytest.approx(known.value.gross_usd)
+        assert found.value.perfect_usd == pytest.approx(known.value.perfect_usd)
 
     def test_the_power_table_marks_the_plan_and_one_mailing(self, world):
         table = power_table(plan=planned(world), parameters=design())

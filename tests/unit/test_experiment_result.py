@@ -12,6 +12,7 @@ from test_experiment_plan import MONEY, NO_MONEY, WORDING, design
 
 from promo_uplift.analysis import conclude_experiment, experiment_verdict_text
 from promo_uplift.contracts.errors import ExperimentError
+from promo_uplift.contracts.money import Distribution
 from promo_uplift.experiments import analyse_experiment, experiment_scores, join_result, recalibrate
 from promo_uplift.reporting.experiment_figures import found_figure
 
@@ -33,6 +34,16 @@ def result_of(lots, *, effect_usd=3.0, seed=1, columns=("household_id",)):
     mailed = (lots["arm"] == "mail").to_numpy()
     outcome = lots["outcome_if_not_mailed"] + effect_usd * mailed
     return lots[list(columns)].assign(outcome=outcome + rng.normal(0, 4.0, len(lots)))
+
+
+def half_width(interval):
+    return (interval.ci_high - interval.ci_low) / 2.0
+
+
+def law(mean, sd):
+    return Distribution.model_validate(
+        {"uniform": {"low": mean - sd * 3**0.5, "high": mean + sd * 3**0.5}}
+    )
 
 
 def concluded(lots, result, *, policy=MONEY, worth_finding_usd=1.0, **changed):
@@ -318,6 +329,44 @@ class TestConclusion:
         planned = int(np.ceil((z * found.findings.effect.se / 1.0) ** 2 * 150)) - 150
         assert found.verdict.remaining_for_plan == pytest.approx(planned, abs=2)
         assert f"{found.verdict.remaining_for_found:,} more households" in found.verdict.advice
+
+    def test_unknown_money_is_in_every_profit_and_no_experiment_settles_it(self, lots):
+        result = result_of(lots, effect_usd=6.0)
+        found = concluded(lots, result).findings
+        sd = 0.1
+        unknown = MONEY.model_copy(update={"contact_cost_usd": law(0.25, sd)})
+        other = concluded(lots, result, policy=unknown)
+        for name, share in (("none", 0.0), ("all", 1.0), ("targeted", found.targeted_share)):
+            before, after = (one.profit_usd[name] for one in (found, other.findings))
+            assert after.estimate == pytest.approx(before.estimate)
+            expected = np.hypot(half_width(before), 1.959964 * sd * share)
+            assert half_width(after) == pytest.approx(expected)
+        before, after = (one.targeted_minus_all_usd for one in (found, other.findings))
+        part = 1.0 - found.targeted_share
+        expected = np.hypot(half_width(before), 1.959964 * sd * part)
+        assert half_width(after) == pytest.approx(expected)
+        # the effect, and the error that more households make smaller, know no money
+        assert other.findings.effect_usd == found.effect_usd
+        assert other.findings.all_profit.se == pytest.approx(found.all_profit.se)
+
+    @pytest.mark.parametrize("sd", [0.05, 0.5])
+    def test_what_remains_is_for_the_error_that_households_make_smaller(self, lots, sd):
+        unknown = MONEY.model_copy(update={"contact_cost_usd": law(0.25, sd)})
+        found = concluded(lots, result_of(lots, effect_usd=1.3), policy=unknown)
+        profit, z = found.findings.all_profit, 1.959964 + 0.841621
+        error = found.findings.all_profit_money_error_usd
+        if abs(profit.estimate) <= z * error:
+            assert sd == 0.5
+            assert found.verdict.remaining_for_found is None
+            assert "no number of households settles it" in found.verdict.advice
+            return
+        assert sd == 0.05
+        remaining = found.verdict.remaining_for_found
+        # with so many the error is just small enough for the power
+        n = 150 + remaining
+        assert z * np.hypot(profit.se * np.sqrt(150 / n), error) == pytest.approx(
+            abs(profit.estimate), rel=0.01
+        )
 
     def test_no_effect_worth_finding_leaves_nothing_to_count(self, lots):
         found = concluded(lots, result_of(lots), worth_finding_usd=float("inf"))

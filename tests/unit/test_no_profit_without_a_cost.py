@@ -9,7 +9,7 @@ import pytest
 from promo_uplift.benchmark.judge import Judgements, Question, judge_policy
 from promo_uplift.benchmark.truth import TrialTruth
 from promo_uplift.contracts.parameters import PolicyParameters
-from promo_uplift.policy import champion_gate
+from promo_uplift.policy import PolicyRows, champion_gate
 from promo_uplift.policy.targeting import HouseholdPredictions, recommendation
 from promo_uplift.simulation import build_world, true_policy_values
 from tests.unit.simulation_worlds import parameters, profile
@@ -44,13 +44,16 @@ def test_nobody_is_recommended_and_no_expected_profit_is_given(verdict):
 
 
 def test_the_gate_speaks_of_the_outcome():
+    everyone = PolicyRows.everyone(
+        outcome=np.array([2.0, 3.0, 2.5, 2.0]), redemption=np.zeros(4), parameters=FREE
+    )
     found = champion_gate(
         verdict="publish",
-        challenger_profit_usd=np.array([2.0, 3.0, 2.5, 2.0]),
-        champion_profit_usd=np.zeros(4),
+        challenger=everyone,
+        champion=everyone.times(0.0),
         groups=np.arange(4),
+        policy=FREE,
         level=0.95,
-        is_money_stated=False,
     )
     assert found.promote
     assert "gain in the outcome" in found.reason

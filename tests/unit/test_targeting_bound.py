@@ -5,7 +5,7 @@ import pytest
 
 from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters
-from promo_uplift.policy import ProfitOutcomes, largest_targeting_gain, targeting_bound
+from promo_uplift.policy import PolicyRows, ProfitOutcomes, largest_targeting_gain, targeting_bound
 
 METRICS = MetricParameters(
     uplift_shares=[0.1],
@@ -52,10 +52,12 @@ def world(rng, n, sd_effect):
 
 def bound_of(rng, profit, rankings, outcomes):
     n = len(profit)
+    # where all money is known only the profit counts
+    everyone = PolicyRows(np.ones(n), np.zeros(n), np.zeros(n), np.zeros(n), profit)
     return targeting_bound(
         contacts={name: (ranking > 0.0).astype(float) for name, ranking in rankings.items()},
         rankings=rankings,
-        profit=profit,
+        everyone=everyone,
         outcomes=outcomes,
         fold=np.arange(n) % 5,
         metrics=METRICS,

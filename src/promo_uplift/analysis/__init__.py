@@ -45,7 +45,7 @@ from promo_uplift.analysis.heterogeneity import (
 from promo_uplift.analysis.hidden_confounding import (
     HiddenConfounding,
     bound_hidden_confounding,
-    evaluated_contacts,
+    policies_to_bound,
 )
 from promo_uplift.analysis.policies import compare_policies
 from promo_uplift.analysis.recommendation import (
@@ -109,7 +109,6 @@ __all__ = [
     "draw_lots",
     "estimate_nuisances",
     "estimate_placebo",
-    "evaluated_contacts",
     "experiment_verdict_text",
     "explain_effects",
     "find_heterogeneity",
@@ -122,6 +121,7 @@ __all__ = [
     "plan_next_experiment",
     "plan_record",
     "plan_text",
+    "policies_to_bound",
     "rank_learners",
     "reach_verdict",
     "recommend",

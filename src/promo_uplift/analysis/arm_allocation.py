@@ -21,6 +21,7 @@ from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
 from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray
 from promo_uplift.metrics import household_draws
 from promo_uplift.metrics.cost_curve import NO_ARM
+from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import ALLOCATION_REASONS, REASONS, allocate
 
 WITHHELD = "verdict_withholds"
@@ -146,7 +147,8 @@ def allocate_arms(
     budget : float
         Over all rows, in the unit of the costs; infinite: no limit.
     policy : PolicyParameters
-        Margin, and whether it was stated.
+        Margin, and whether it was stated. One that is a distribution is spent at its mean and
+        drawn into the intervals; costs are those given here.
     verdicts : mapping of str to str
         Of each arm against the control; anything but ``publish`` recommends nobody for it.
     replicates, level, seed
@@ -174,7 +176,9 @@ def allocate_arms(
     price = _prices(costs=costs, effects=effects)
     margin = policy.expected.margin_per_unit if policy.are_stated else 1.0
     spent = np.where(np.isfinite(price), price, 0.0) if policy.are_stated else 0.0
-    offer = ArmOffer(margin * effects.cate - spent, margin * effects.scores - spent, price)
+    offer = ArmOffer(
+        margin * effects.cate - spent, margin * effects.scores - spent, effects.scores, price
+    )
     n_rows = len(price)
     arm, reason = np.full(n_rows, NO_ARM), np.zeros(n_rows, dtype=np.int64)
     prices, gap = [], 0.0
@@ -193,6 +197,9 @@ def allocate_arms(
     draws = household_draws(
         groups=effects.groups, replicates=replicates, rng=np.random.default_rng(seed)
     )
+    money = policy.draws(
+        replicates=replicates, rng=derived_rng(seed=seed, purpose="arm_allocation/money")
+    )
     return ArmAllocation(
         table=table,
         value=value_under_budget(
@@ -201,6 +208,7 @@ def allocate_arms(
             fold=effects.fold,
             budget=budget,
             draws=draws,
+            margin=None if money is None else money.margin_per_unit - money.margin_per_unit[0],
             level=level,
             power=power,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,27 +37,33 @@ class ArmOffer:
     rewards, scores : float64 (n, A)
         Predicted reward against no arm, and its doubly robust score, from models that never saw
         the row's fold; one unit.
+    effects : float64 (n, A)
+        Doubly robust score of the outcome, of which the margin is paid.
     costs : float64 (n, A)
         0 or more; infinite where the arm is not on offer.
     """
 
     rewards: FloatArray
     scores: FloatArray
+    effects: FloatArray
     costs: FloatArray
 
     def only(self, arm: int) -> ArmOffer:
         """Return the offer of one arm."""
-        return ArmOffer(*(part[:, [arm]] for part in (self.rewards, self.scores, self.costs)))
+        return ArmOffer(
+            *(part[:, [arm]] for part in (self.rewards, self.scores, self.effects, self.costs))
+        )
 
     def blind(self, fold: IntArray) -> ArmOffer:
         """Return means over each fold: what a draw without covariates offers to its rows."""
         offered = np.isfinite(self.costs)
-        rewards, scores, costs = (
-            np.where(offered, part, 0.0) for part in (self.rewards, self.scores, self.costs)
+        rewards, scores, effects, costs = (
+            np.where(offered, part, 0.0)
+            for part in (self.rewards, self.scores, self.effects, self.costs)
         )
         costs = average_arms(costs, fold=fold)
         costs[:, ~offered.any(axis=0)] = np.inf
-        return ArmOffer(average_arms(rewards, fold=fold), scores, costs)
+        return ArmOffer(average_arms(rewards, fold=fold), scores, effects, costs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ def value_under_budget(
     fold: IntArray,
     budget: float,
     draws: HouseholdDraws,
+    margin: FloatArray | None,
     level: float,
     power: float,
 ) -> pd.DataFrame:
@@ -90,6 +98,8 @@ def value_under_budget(
         Over all rows.
     draws : HouseholdDraws
         The same for every policy.
+    margin : float64 (1 + B,) or None
+        Of each replicate less the expected one, which ``offer`` is at; None where it is known.
     level, power : float
         Of the intervals, and of the minimum detectable difference.
 
@@ -100,13 +110,14 @@ def value_under_budget(
     """
     n_rows = len(fold)
     each = budget / n_rows
-    valued = {ALLOCATION: _bought(offer=offer, fold=fold, budget=each, draws=draws)}
+    market = _Market(fold, each, draws, margin)
+    valued = {ALLOCATION: market.bought(offer)}
     valued[NOBODY] = _Valued(np.zeros(draws.counts.shape[1]), 0.0)
     for place, name in enumerate(names):
         alone = offer.only(place)
-        valued[f"{name}, same budget"] = _bought(offer=alone, fold=fold, budget=each, draws=draws)
-        valued[f"{name}, for all"] = _everybody(offer=alone, draws=draws)
-    valued[NO_COVARIATES] = _bought(offer=offer.blind(fold), fold=fold, budget=each, draws=draws)
+        valued[f"{name}, same budget"] = market.bought(alone)
+        valued[f"{name}, for all"] = market.everybody(alone)
+    valued[NO_COVARIATES] = market.bought(offer.blind(fold))
     rows = []
     for name, one in valued.items():
         gain = percentile_interval(values=one.gain, level=level)
@@ -132,42 +143,60 @@ def value_under_budget(
     return pd.DataFrame(rows)
 
 
-def _bought(*, offer: ArmOffer, fold: IntArray, budget: float, draws: HouseholdDraws) -> _Valued:
-    """Value what a budget per row buys in each fold, above what is free."""
-    start, saved = best_free_arm(rewards=offer.rewards, costs=offer.costs)
-    own = np.where(start == NO_ARM, 0.0, offer.scores[np.arange(len(start)), np.maximum(start, 0)])
-    paid = np.where(offer.costs == 0.0, np.inf, offer.costs)
-    is_paid = np.isfinite(paid)
-    everything = float(np.where(is_paid, paid, 0.0).sum())
+@dataclass(frozen=True, slots=True)
+class _Market:
+    """What an offer is worth to a budget per row, on the same replicates."""
 
-    def bought(scores: FloatArray, drawn: HouseholdDraws) -> FloatArray:
-        curve = cost_curve(
-            rewards=offer.rewards - saved[:, np.newaxis],
-            costs=paid,
-            scores=scores,
-            budgets=[min(budget, everything)],
-            groups=drawn.code,
-            fold=fold,
-            draws=drawn,
+    fold: IntArray
+    budget: float
+    draws: HouseholdDraws
+    margin: FloatArray | None
+
+    def bought(self, offer: ArmOffer) -> _Valued:
+        """Value what the budget buys in each fold, above what is free."""
+        start, saved = best_free_arm(rewards=offer.rewards, costs=offer.costs)
+        rows, place = np.arange(len(start)), np.maximum(start, 0)
+        paid = np.where(offer.costs == 0.0, np.inf, offer.costs)
+        is_paid = np.isfinite(paid)
+        everything = float(np.where(is_paid, paid, 0.0).sum())
+
+        def bought(scores: FloatArray, drawn: HouseholdDraws) -> FloatArray:
+            curve = cost_curve(
+                rewards=offer.rewards - saved[:, np.newaxis],
+                costs=paid,
+                scores=scores,
+                budgets=[min(self.budget, everything)],
+                groups=drawn.code,
+                fold=self.fold,
+                draws=drawn,
+            )
+            return np.asarray(curve.gain[0])
+
+        def gain(scores: FloatArray) -> FloatArray:
+            own = np.where(start == NO_ARM, 0.0, scores[rows, place])
+            return bought(scores - own[:, np.newaxis], self.draws) + self._means(own)
+
+        sample = HouseholdDraws(self.draws.code, np.ascontiguousarray(self.draws.counts[:, :1]))
+        return _Valued(
+            gain=self._paid(offer, gain),
+            # what is "gained" of the costs is what is spent, fold by fold
+            spend=float(bought(np.where(is_paid, paid, 0.0), sample)[0]),
         )
-        return np.asarray(curve.gain[0])
 
-    sample = HouseholdDraws(draws.code, np.ascontiguousarray(draws.counts[:, :1]))
-    return _Valued(
-        gain=bought(offer.scores - own[:, np.newaxis], draws) + _means(own, draws),
-        # what is "gained" of the costs is what is spent, fold by fold
-        spend=float(bought(np.where(is_paid, paid, 0.0), sample)[0]),
-    )
+    def everybody(self, offer: ArmOffer) -> _Valued:
+        """Value the one arm for everybody to whom it is on offer."""
+        is_offered = np.isfinite(offer.costs[:, 0])
+        return _Valued(
+            gain=self._paid(
+                offer, lambda scores: self._means(np.where(is_offered, scores[:, 0], 0.0))
+            ),
+            spend=float(np.where(is_offered, offer.costs[:, 0], 0.0).mean()),
+        )
 
+    def _paid(self, offer: ArmOffer, gain: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """Gain at the expected margin, and what each replicate's margin adds."""
+        known = gain(offer.scores)
+        return known if self.margin is None else known + self.margin * gain(offer.effects)
 
-def _everybody(*, offer: ArmOffer, draws: HouseholdDraws) -> _Valued:
-    """Value the one arm for everybody to whom it is on offer."""
-    is_offered = np.isfinite(offer.costs[:, 0])
-    return _Valued(
-        gain=_means(np.where(is_offered, offer.scores[:, 0], 0.0), draws),
-        spend=float(np.where(is_offered, offer.costs[:, 0], 0.0).mean()),
-    )
-
-
-def _means(values: FloatArray, draws: HouseholdDraws) -> FloatArray:
-    return Weights.of(code=draws.code, counts=draws.counts).means(values)
+    def _means(self, values: FloatArray) -> FloatArray:
+        return Weights.of(code=self.draws.code, counts=self.draws.counts).means(values)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Final
 
+from scipy.stats import norm
+
 from promo_uplift.checks import SEVERITY
 from promo_uplift.checks.verdict import Action
 from promo_uplift.contracts.experiment_parameters import ExperimentParameters
@@ -110,7 +112,9 @@ def judge_experiment(
     worst = max((one.allows for one in departures), key=SEVERITY.index)
     plan = _remaining(findings.effect, worth_finding_usd, findings.level, power)
     profit = findings.all_profit
-    found = _remaining(profit, profit.estimate, findings.level, power)
+    found = _remaining(
+        profit, profit.estimate, findings.level, power, findings.all_profit_money_error_usd
+    )
     action = _action(worst, findings, policy)
     name: VerdictName = "experiment_needed" if action == "experiment" else worst
     name = max(name, worst, key=SEVERITY.index)
@@ -125,10 +129,22 @@ def judge_experiment(
     )
 
 
-def _remaining(mean: ClusteredMean, effect_usd: float, level: float, power: float) -> int | None:
-    """Rows that are still to come until an effect of this size is found with the power."""
+def _remaining(
+    mean: ClusteredMean, effect_usd: float, level: float, power: float, fixed_error: float = 0.0
+) -> int | None:
+    """Rows that are still to come until an effect of this size is found with the power.
+
+    ``fixed_error`` is the part of the error that more rows do not make smaller.
+    """
+    reach = float(norm.ppf(0.5 + level / 2.0) + norm.ppf(power)) * fixed_error
+    if abs(effect_usd) <= reach:
+        return None
+    # what is left of z sqrt(variance / n + fixed^2) = effect
     needed = households_needed(
-        effect_usd=effect_usd, unit_variance=mean.n * mean.se**2, level=level, power=power
+        effect_usd=math.sqrt(effect_usd**2 - reach**2) if reach else effect_usd,
+        unit_variance=mean.n * mean.se**2,
+        level=level,
+        power=power,
     )
     return None if needed is None else max(0, math.ceil(needed) - mean.n)
 

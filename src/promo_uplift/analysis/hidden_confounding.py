@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from promo_uplift.policy import (
     Contacts,
     PolicyEvaluation,
     PolicySensitivity,
+    PolicySuite,
     bound_policy,
     confounding_yardsticks,
     contact_weights,
@@ -93,6 +94,40 @@ def evaluated_contacts(
     )
 
 
+def policies_to_bound(
+    *,
+    cross_fitted: Mapping[str, CrossFittedCate],
+    evaluation: PolicyEvaluation,
+    response: PolicyEvaluation,
+    suite: PolicySuite,
+) -> dict[str, Contacts]:
+    """Whom each policy contacts: those of the evaluation first, then the others of the suite.
+
+    Parameters
+    ----------
+    cross_fitted : mapping of str to CrossFittedCate
+        Of the learners that the evaluations chose.
+    evaluation, response : PolicyEvaluation
+        Whose rules are ``chosen``, and ranked by predicted spend.
+    suite : PolicySuite
+        ``none`` contacts nobody and has nothing to bound.
+    """
+    rules = {CHOSEN: evaluation, "response": response}
+    found = {
+        name: Contacts.of_rule(evaluated_contacts(cross_fitted=cross_fitted, evaluation=one))
+        for name, one in rules.items()
+    }
+    n_rows = len(found[CHOSEN].if_treated)
+    found[EVERYBODY] = Contacts.of_rule(np.ones(n_rows))
+    found["current"] = Contacts.as_mailed(n_rows)
+    others = {
+        name: Contacts.of_rule(weights)
+        for name, weights in suite.contacts.items()
+        if name not in found and name != NOBODY_MAILED
+    }
+    return found | others
+
+
 def bound_hidden_confounding(
     *,
     data: TrialData,
@@ -118,18 +153,24 @@ def bound_hidden_confounding(
     """
     outcomes = profit_outcomes(data=data, nuisances=nuisances, parameters=policy)
     everybody = Contacts.of_rule(np.ones(len(data.treatment)))
+    done: dict[bytes, PolicySensitivity] = {}
 
     def bound(name: str, against: str) -> PolicySensitivity:
         own = contacts[name]
-        return bound_policy(
-            policy=name,
-            against=against,
-            contacts=own if against == NOBODY_MAILED else own.minus(everybody),
-            outcomes=outcomes,
-            parameters=sensitivity,
-            level=metrics.level,
-            rng=derived_rng(seed=seed, purpose="hidden_confounding"),
-        )
+        beyond = own if against == NOBODY_MAILED else own.minus(everybody)
+        # policies often contact the same rows
+        key = beyond.if_treated.tobytes() + beyond.if_control.tobytes()
+        if key not in done:
+            done[key] = bound_policy(
+                policy=name,
+                against=against,
+                contacts=beyond,
+                outcomes=outcomes,
+                parameters=sensitivity,
+                level=metrics.level,
+                rng=derived_rng(seed=seed, purpose="hidden_confounding"),
+            )
+        return replace(done[key], policy=name, against=against)
 
     found = [bound(name, NOBODY_MAILED) for name in contacts]
     all_pays = any(one.policy == EVERYBODY and one.estimate > 0.0 for one in found)
@@ -147,16 +188,21 @@ def bound_hidden_confounding(
         policies=tuple(found),
         yardsticks=yardsticks,
         text=" ".join(
-            sensitivity_sentence(
-                one,
-                yardsticks=yardsticks,
-                yardstick=next((group.name for group in sensitivity.yardsticks), None),
-                max_strength=sensitivity.max_strength,
-                unit="USD" if policy.are_stated else wording.unit,
-                wording=wording,
-            )
-            for one in found
-            if one.policy == CHOSEN
+            [
+                *(
+                    sensitivity_sentence(
+                        one,
+                        yardsticks=yardsticks,
+                        yardstick=next((group.name for group in sensitivity.yardsticks), None),
+                        max_strength=sensitivity.max_strength,
+                        unit="USD" if policy.are_stated else wording.unit,
+                        wording=wording,
+                    )
+                    for one in found
+                    if one.policy == CHOSEN
+                ),
+                *others_sentence(found, max_strength=sensitivity.max_strength),
+            ]
         ),
     )
 
@@ -206,6 +252,31 @@ def sensitivity_sentence(
     if math.isinf(one.critical_strength_ci):
         return said + f"its interval excludes 0 up to {max_strength:g}."
     return said + f"its interval holds 0 from {one.critical_strength_ci:.2f} on."
+
+
+def others_sentence(found: Sequence[PolicySensitivity], *, max_strength: float) -> tuple[str, ...]:
+    """Say over what strengths the other policies turn around; nothing where none has bounds.
+
+    Parameters
+    ----------
+    found : sequence of PolicySensitivity
+    max_strength : float
+        Up to which the strength was looked for.
+    """
+    others = [
+        one
+        for one in found
+        if one.policy != CHOSEN and one.against == NOBODY_MAILED and not one.reason
+    ]
+    if not others:
+        return ()
+    ends = [pick(one.critical_strength for one in others) for pick in (min, max)]
+    least, most = (f"above {max_strength:g}" if math.isinf(end) else f"{end:.2f}" for end in ends)
+    unsure = sum(one.critical_strength_ci <= 1.0 for one in others)
+    return (
+        f"The other {len(others)} policies against none turn around at factors from {least} to "
+        f"{most}; the intervals of {unsure} hold 0 even without a hidden trait.",
+    )
 
 
 def _compared(strength: float, yardsticks: pd.DataFrame, yardstick: str | None) -> str:

@@ -27,6 +27,7 @@ from promo_uplift.effects.clustered import clustered_mean
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import (
     PolicyEvaluation,
+    PolicyRows,
     PolicySuite,
     TargetingBound,
     policy_scores,
@@ -55,8 +56,8 @@ class Recommendation:
         Policy that is chosen on other households (``best_of_all``), and its profit over the better
         of both, USD per household.
     mde_usd : float
-        Smallest such gain that the data could have shown, by a rule that treats half of the
-        households otherwise, USD per household.
+        Smallest such gain that the data could have shown at expected money, by a rule that treats
+        half of the households otherwise, USD per household.
     bound : TargetingBound
         At most what choosing could add.
     """
@@ -109,7 +110,7 @@ def recommend(
     seed : int
     """
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
-    profit = scores.profit[np.arange(len(nuisances.fold)), nuisances.fold]
+    everyone = PolicyRows.held_out(scores=scores, fold=nuisances.fold)
     rules = {name: one for name, one in by_learner.items() if name in cross_fitted}
     bound = targeting_bound(
         contacts={
@@ -117,7 +118,7 @@ def recommend(
             for name, one in rules.items()
         },
         rankings={name: cross_fitted[name].held_out() for name in rules},
-        profit=profit,
+        everyone=everyone,
         outcomes=profit_outcomes(data=data, nuisances=nuisances, parameters=policy),
         fold=nuisances.fold,
         metrics=metrics,
@@ -134,7 +135,7 @@ def recommend(
         ),
         best=", ".join(dict.fromkeys(suite.chosen_by_fold)),
         best_gain_usd=gain,
-        mde_usd=_smallest_gain(profit, data, metrics.level, power),
+        mde_usd=_smallest_gain(everyone.profit, data, metrics.level, power),
         bound=bound,
     )
 

@@ -245,6 +245,12 @@ class MoneyDraws:
         known = (money.margin_per_unit, money.contact_cost_usd, money.redemption_cost_usd)
         return cls(*(np.full(1 + replicates, value) for value in known))
 
+    @property
+    def expected(self) -> MoneyDraws:
+        """The first draw, expected money, in every replicate."""
+        amounts = (self.margin_per_unit, self.contact_cost_usd, self.redemption_cost_usd)
+        return MoneyDraws(*(np.full_like(one, one[0]) for one in amounts))
+
     def only(self, replicates: Any) -> MoneyDraws:
         """Return the money of some replicates."""
         return MoneyDraws(

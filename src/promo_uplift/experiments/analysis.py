@@ -18,7 +18,7 @@ from promo_uplift.experiments.outcome import ExperimentData, ResultCounts
 from promo_uplift.experiments.recalibration import Recalibration, recalibrate
 from promo_uplift.experiments.scores import experiment_scores, redemption_scores
 from promo_uplift.metrics.simultaneous import clustered_covariance
-from promo_uplift.policy.money import profit_usd
+from promo_uplift.policy.rows import PolicyRows
 
 #: Households of an arm in a stratum at least, for a spread within it.
 MIN_ARM: Final = 2
@@ -42,9 +42,12 @@ class ExperimentFindings:
         household, households by arm.
     recalibration : Recalibration
     profit_usd : dict of Interval
-        ``none, all, targeted``: profit per household.
+        ``none, all, targeted``: profit per household; what is not known of money is in these
+        intervals and in those of the differences.
     all_profit : ClusteredMean
-        That of mailing all, with its error.
+        That of mailing all, with the error that more households make smaller.
+    all_profit_money_error_usd : float
+        Its error from what is not known of money, which they do not; 0 where all is known.
     targeted_minus_all_usd, targeted_minus_none_usd : Interval
         Paired differences of profit.
     targeted_share : float
@@ -62,6 +65,7 @@ class ExperimentFindings:
     recalibration: Recalibration
     profit_usd: dict[str, Interval]
     all_profit: ClusteredMean
+    all_profit_money_error_usd: float
     targeted_minus_all_usd: Interval
     targeted_minus_none_usd: Interval
     targeted_share: float
@@ -108,10 +112,18 @@ def analyse_experiment(
     )
     cate = table["cate"].to_numpy(dtype=np.float64)
     effect = clustered_mean(values=scores, groups=groups)
-    profit, source = _profit_scores(experiment, scores, stratum, policy)
+    everyone, source = _everyone(experiment, scores, stratum, policy)
     targeted = table["targeted"].to_numpy(dtype=np.float64)
-    values = {"none": np.zeros(len(table)), "all": profit, "targeted": targeted * profit}
-    intervals = {name: _interval(one, groups, level) for name, one in values.items()}
+    rules = {
+        "none": everyone.times(0.0),
+        "all": everyone,
+        "targeted": everyone.times(targeted),
+    }
+
+    def profit(one: PolicyRows) -> Interval:
+        return one.mean_profit(groups=groups, parameters=policy).interval(level=level)
+
+    intervals = {name: profit(one) for name, one in rules.items()}
     return ExperimentFindings(
         counts=experiment.counts,
         effect=effect,
@@ -120,8 +132,9 @@ def analyse_experiment(
         strata=_by_stratum(table, scores, experiment.mailed, groups, level),
         recalibration=recalibrate(scores=scores, cate=cate, groups=groups, level=level),
         profit_usd=intervals,
-        all_profit=clustered_mean(values=profit, groups=groups),
-        targeted_minus_all_usd=_interval(values["targeted"] - profit, groups, level),
+        all_profit=clustered_mean(values=everyone.profit, groups=groups),
+        all_profit_money_error_usd=everyone.profit_error(policy),
+        targeted_minus_all_usd=profit(rules["targeted"].minus(everyone)),
         targeted_minus_none_usd=intervals["targeted"],
         targeted_share=float(targeted.mean()),
         level=level,
@@ -149,10 +162,10 @@ def _strata_of_waves(table: pd.DataFrame, mailed: BoolArray) -> IntArray:
     return np.asarray(found, dtype=np.int64)
 
 
-def _profit_scores(
+def _everyone(
     experiment: ExperimentData, scores: FloatArray, stratum: IntArray, policy: PolicyParameters
-) -> tuple[FloatArray, str]:
-    """Profit of contacting each household; redemptions counted where the result has them."""
+) -> tuple[PolicyRows, str]:
+    """Worth of contacting each household; redemptions counted where the result has them."""
     table, redeemed = experiment.table, experiment.redeemed
     predicted = table["redemption_probability"].to_numpy(dtype=np.float64)
     source = "predicted"
@@ -160,9 +173,7 @@ def _profit_scores(
     if redeemed is not None and not np.isnan(redeemed).any():
         source = "counted"
         rate = redemption_scores(mailed=experiment.mailed, redeemed=redeemed, stratum=stratum)
-    money = policy.expected
-    cost = money.contact_cost_usd + money.redemption_cost_usd * rate
-    return profit_usd(outcome_usd=scores, cost_usd=cost, money=money), source
+    return PolicyRows.everyone(outcome=scores, redemption=rate, parameters=policy), source
 
 
 def _gradient(table: pd.DataFrame, scores: FloatArray, groups: IntArray, level: float) -> Interval:

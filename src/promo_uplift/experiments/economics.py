@@ -10,8 +10,9 @@ import numpy as np
 from promo_uplift.contracts.experiment_parameters import ExperimentParameters
 from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
-from promo_uplift.effects import ClusteredMean, clustered_mean
+from promo_uplift.effects import ClusteredMean
 from promo_uplift.experiments.value import Prior, value_of_information
+from promo_uplift.policy.rows import PolicyRows
 
 #: Sizes among which the best is looked for.
 SIZES: Final = 10_000
@@ -80,8 +81,8 @@ def cost_of_running(  # noqa: PLR0913 - one figure, named in full by its caller
     households: int,
     control_share: float,
     redemption_rate: float,
-    profit_usd: FloatArray,
-    current_profit_usd: FloatArray,
+    mailed: PolicyRows,
+    current: PolicyRows,
     groups: IntArray,
     policy: PolicyParameters,
     parameters: ExperimentParameters,
@@ -97,12 +98,12 @@ def cost_of_running(  # noqa: PLR0913 - one figure, named in full by its caller
         Share that is not mailed.
     redemption_rate : float
         P(redeems | mailed).
-    profit_usd, current_profit_usd : float64 (n,)
-        Doubly robust profit of contacting each row, and of the mailing as it was.
+    mailed, current : PolicyRows
+        Doubly robust scores of contacting each row, and of the mailing as it was.
     groups : int64 (n,)
         Household of each row.
     policy : PolicyParameters
-        Margin and costs.
+        Margin and costs; what is not known of them is in the intervals.
     parameters : ExperimentParameters
         Cost of following a household and of running it.
     level : float
@@ -113,15 +114,15 @@ def cost_of_running(  # noqa: PLR0913 - one figure, named in full by its caller
     overhead = parameters.unit_cost_usd * households + parameters.fixed_cost_usd
     money = policy.expected
     spent = money.contact_cost_usd * contacts + money.redemption_cost_usd * redemptions
-    mailed = clustered_mean(values=profit_usd, groups=groups).interval(level=level)
-    against = clustered_mean(
-        values=(1.0 - control_share) * profit_usd - current_profit_usd, groups=groups
-    ).interval(level=level)
+    each, against = (
+        one.mean_profit(groups=groups, parameters=policy).interval(level=level)
+        for one in (mailed, mailed.times(1.0 - control_share).minus(current))
+    )
     return ExperimentCost(
         contacts=contacts,
         redemptions=redemptions,
         spent_usd=spent + overhead,
-        profit_of_contacts_usd=_times(mailed, contacts, 0.0),
+        profit_of_contacts_usd=_times(each, contacts, 0.0),
         profit_against_current_usd=_times(against, households, -overhead),
     )
 
@@ -147,12 +148,13 @@ def value_of_running(
 
     The prior is the present estimate :math:`\mu`, its error inflated. An experiment of :math:`n`
     households gives up :math:`n (\max(\mu, 0) - (1 - q) \mu)` against the best decision by present
-    knowledge, and costs its overhead.
+    knowledge, and costs its overhead. All at expected money: the decision is taken at it, and no
+    experiment says more about a margin or a cost.
 
     Parameters
     ----------
     profit : ClusteredMean
-        Mean profit of contacting a household, USD, by the data at hand.
+        Mean profit of contacting a household at expected money, USD, by the data at hand.
     unit_variance : float
         Variance of the experiment's estimate of that profit times its households, USD squared.
     control_share : float

@@ -30,6 +30,7 @@ from promo_uplift.experiments.questions import (
 from promo_uplift.experiments.size import ArmNoise, arm_noise, optimal_control_share
 from promo_uplift.nuisance.scores import dr_scores
 from promo_uplift.policy.money import break_even_effect, policy_scores
+from promo_uplift.policy.rows import PolicyRows
 
 BREAK_EVEN: Final = "the break-even effect"
 COULD_HAVE_SHOWN: Final = "the smallest effect that the data at hand could have shown"
@@ -262,20 +263,20 @@ def _money(
     if not policy.are_stated:
         return None, None
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
-    profit = scores.profit[np.arange(len(data.groups)), nuisances.fold]
+    everyone = PolicyRows.held_out(scores=scores, fold=nuisances.fold)
     cost = cost_of_running(
         households=size.households,
         control_share=control_share,
         redemption_rate=float(population.redemption.mean()),
-        profit_usd=profit,
-        current_profit_usd=scores.current_profit,
+        mailed=everyone,
+        current=PolicyRows.as_mailed(scores=scores),
         groups=data.groups,
         policy=policy,
         parameters=parameters,
         level=evidence.level,
     )
     value = value_of_running(
-        profit=clustered_mean(values=profit, groups=data.groups),
+        profit=clustered_mean(values=everyone.profit, groups=data.groups),
         unit_variance=policy.expected.margin_per_unit**2 * variance,
         control_share=control_share,
         planned=size.households,

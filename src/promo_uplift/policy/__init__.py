@@ -26,8 +26,8 @@ from promo_uplift.policy.gate import (
     GateDecision,
     RegistryEntry,
     champion_gate,
-    scored_policy_profit,
-    standing_policy_profit,
+    scored_policy_rows,
+    standing_policy_rows,
 )
 from promo_uplift.policy.money import (
     PolicyScores,
@@ -41,6 +41,7 @@ from promo_uplift.policy.off_policy import (
     OffPolicyValues,
     off_policy_values,
 )
+from promo_uplift.policy.profit_outcomes import ProfitOutcomes, profit_outcomes
 from promo_uplift.policy.registered import (
     CHALLENGER,
     CHAMPION,
@@ -48,14 +49,13 @@ from promo_uplift.policy.registered import (
     choose_version,
     standing_sentence,
 )
+from promo_uplift.policy.rows import PolicyRows
 from promo_uplift.policy.rules import POLICIES, Policy, build_policies, frozen_rule
 from promo_uplift.policy.scoring import ScoringModel, household_view, refuse_columns
 from promo_uplift.policy.sensitivity import (
     Contacts,
     PolicySensitivity,
-    ProfitOutcomes,
     bound_policy,
-    profit_outcomes,
 )
 from promo_uplift.policy.suite import PolicySuite, value_suite
 from promo_uplift.policy.suite_contacts import PolicyInputs
@@ -113,6 +113,7 @@ __all__ = [
     "PolicyCandidates",
     "PolicyEvaluation",
     "PolicyInputs",
+    "PolicyRows",
     "PolicyScores",
     "PolicySensitivity",
     "PolicySuite",
@@ -155,9 +156,9 @@ __all__ = [
     "profit_outcomes",
     "refuse_columns",
     "refuse_other_cut",
-    "scored_policy_profit",
+    "scored_policy_rows",
     "share_threshold",
-    "standing_policy_profit",
+    "standing_policy_rows",
     "standing_sentence",
     "suite_table",
     "suite_text",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 
 import numpy as np
 
 from promo_uplift.contracts.money import Money, MoneyDraws
 from promo_uplift.contracts.results import FloatArray, IntArray
+from promo_uplift.metrics.fold_dependence import widened
 from promo_uplift.metrics.folds import FoldRows
 from promo_uplift.policy.choice import profit_curves
 from promo_uplift.policy.money import PolicyScores
@@ -17,20 +18,38 @@ from promo_uplift.policy.money import PolicyScores
 
 @dataclass(frozen=True, slots=True)
 class Replicates:
-    """A policy's value in each replicate, ``(R,)`` each, per household of the population."""
+    """A policy's value in each replicate, ``(R,)`` each, per household of the population.
+
+    Attributes
+    ----------
+    share, outcome : float64 (R,)
+    profit, cost : float64 (R,)
+        Under the replicate's money.
+    expected_profit, expected_cost : float64 (R,)
+        At expected money; the same where all is known.
+    """
 
     share: FloatArray
     profit: FloatArray
     outcome: FloatArray
     cost: FloatArray
+    expected_profit: FloatArray
+    expected_cost: FloatArray
+
+    @classmethod
+    def certain(
+        cls, *, share: FloatArray, profit: FloatArray, outcome: FloatArray, cost: FloatArray
+    ) -> Replicates:
+        """Value where all money is known."""
+        return cls(share, profit, outcome, cost, profit, cost)
 
     def plus(self, other: Replicates, part: FloatArray) -> Replicates:
         """Add another policy, or fold, that counts ``part`` in each replicate."""
         return Replicates(
-            self.share + part * other.share,
-            self.profit + part * other.profit,
-            self.outcome + part * other.outcome,
-            self.cost + part * other.cost,
+            *(
+                getattr(self, one.name) + part * getattr(other, one.name)
+                for one in fields(Replicates)
+            )
         )
 
 
@@ -79,7 +98,7 @@ class Book:
         share, outcome = mean(scores.current_share[rows]), mean(scores.current_outcome[rows])
         if self.draws is None:
             profit, cost = mean(scores.current_profit[rows]), mean(scores.current_cost[rows])
-            return Replicates(share, profit, outcome, cost)
+            return Replicates.certain(share=share, profit=profit, outcome=outcome, cost=cost)
         return valued(
             money=self.draws,
             share=share,
@@ -99,7 +118,7 @@ class Book:
         outcome = gain(scores.outcome[rows, fold])
         if self.draws is None:
             profit, cost = gain(scores.profit[rows, fold]), gain(scores.cost[rows, fold])
-            return Replicates(share, profit, outcome, cost)
+            return Replicates.certain(share=share, profit=profit, outcome=outcome, cost=cost)
         return valued(
             money=self.draws,
             share=share,
@@ -154,9 +173,27 @@ def valued(
     *, money: MoneyDraws, share: FloatArray, outcome: FloatArray, redemption: FloatArray
 ) -> Replicates:
     """Put money on what a policy gains and spends, per household of the population, ``(R,)``."""
+    known = money.expected
     return Replicates(
         share,
         money.profit(outcome=outcome, share=share, redemption=redemption),
         outcome,
         money.cost(share=share, redemption=redemption),
+        known.profit(outcome=outcome, share=share, redemption=redemption),
+        known.cost(share=share, redemption=redemption),
     )
+
+
+def widened_at_expected(*, paid: FloatArray, expected: FloatArray, factor: float) -> FloatArray:
+    """Replicates at expected money moved away from the sample, then what their money adds.
+
+    ``factor`` is for folds that depend on each other; what is not known of money does not.
+
+    Parameters
+    ----------
+    paid, expected : float64 (R,)
+        A figure under each replicate's money and at expected money; the same where all is known.
+    factor : float
+        As in :func:`promo_uplift.metrics.fold_dependence.widened`.
+    """
+    return widened(values=expected, factor=factor) + (paid - expected)

@@ -14,6 +14,7 @@ import numpy as np
 
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import HouseholdDraws
+from promo_uplift.policy import extreme_kernels
 
 
 def extreme_average(
@@ -40,35 +41,77 @@ def extreme_average(
     0.8
     """
     order = np.argsort(values)
-    one = Prefix.of(values[order], weights[order, np.newaxis])
+    one = Prefix.of(values[order, np.newaxis], weights[order, np.newaxis])
     return float(one.extreme(np.array([strength]), largest=largest)[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """Sums over the rows with the smallest values, per replicate, ``(m + 1, R)`` each."""
+    """Ascending values, and sums over the first of them, per replicate.
 
-    value: FloatArray
-    weight: FloatArray
+    Attributes
+    ----------
+    values : float64 (m, 1) or (m, R)
+    valued, summed : float64 (m + 1, R)
+        Sums of weighted values, and of weights.
+    """
+
+    values: FloatArray
+    valued: FloatArray
+    summed: FloatArray
 
     @classmethod
     def of(cls, values: FloatArray, weights: FloatArray) -> Prefix:
-        """Prefix sums of ascending ``values (m,)`` with ``weights (m, R)``."""
-        nothing = np.zeros((1, weights.shape[1]))
-        summed = np.vstack([nothing, np.cumsum(weights, axis=0)])
-        valued = np.vstack([nothing, np.cumsum(weights * values[:, np.newaxis], axis=0)])
-        return cls(valued, summed)
+        """Prefix sums of ascending ``values (m, 1)`` or ``(m, R)`` with ``weights (m, R)``."""
+        return cls(values, *extreme_kernels.prefix_sums(values, weights))
 
     def extreme(self, strength: FloatArray, *, largest: bool) -> FloatArray:
         """Largest or smallest weighted mean at each replicate's strength, ``(R,)``."""
         smallest_get = 1.0 / strength if largest else strength
-        others_get = 1.0 / smallest_get
-        change = smallest_get - others_get
-        total = change * self.weight + others_get * self.weight[-1]
-        value = change * self.value + others_get * self.value[-1]
-        ratio = np.divide(value, total, out=np.zeros_like(value), where=total > 0.0)
-        found: FloatArray = ratio.max(axis=0) if largest else ratio.min(axis=0)
+        found: FloatArray = extreme_kernels.turning_means(
+            self.values, self.valued, self.summed, smallest_get, 1.0 / smallest_get
+        )
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Values of rows that move with amounts which every replicate draws anew.
+
+    Attributes
+    ----------
+    base : float64 (n,)
+        At expected amounts.
+    slopes : float64 (J, n)
+        Change per unit of each amount that is not known; none where all are.
+    deviations : float64 (J, R)
+        Of each replicate's amounts from the expected ones.
+    """
+
+    base: FloatArray
+    slopes: FloatArray
+    deviations: FloatArray
+
+    def ascending(
+        self, rows: IntArray, weights: FloatArray, block: slice
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values of ``rows``, which ascend at expected amounts, and their weights, ascending.
+
+        ``(m, 1)`` where nothing moves them, else ``(m, R)``, each replicate in its own order.
+        """
+        slopes = self.slopes[:, rows]
+        if not slopes.any():
+            return self.base[rows, np.newaxis], weights
+        values = self.base[rows, np.newaxis] + slopes.T @ self.deviations[:, block]
+        order = np.argsort(values, axis=0, kind="stable")
+        return np.take_along_axis(values, order, axis=0), np.take_along_axis(weights, order, axis=0)
+
+    def sums(self, code: IntArray, counts: FloatArray, block: slice) -> FloatArray:
+        """Sum over rows in each replicate, by the counts of households, ``(R,)``."""
+        summed = household_sums(self.base, code, counts)
+        for slope, deviation in zip(self.slopes, self.deviations, strict=True):
+            summed = summed + deviation[block] * household_sums(slope, code, counts)
+        return summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +123,16 @@ class Unseen:
     strata : tuple of (int64, int64)
         Donors, ascending by residual, and the targets whose residual nobody saw; none where there
         are too few donors.
-    residual, odds, weight : float64 (n,)
+    residual : Moving
+        Of each row's own arm, USD.
+    odds, weight : float64 (n,)
         ``odds`` of the targets' arm; ``weight`` of donors and targets by the policy.
     sign : float
         +1 for what contacting earns, -1 for what it displaces.
     """
 
     strata: tuple[tuple[IntArray, IntArray], ...]
-    residual: FloatArray
+    residual: Moving
     odds: FloatArray
     weight: FloatArray
     sign: float
@@ -110,18 +155,19 @@ class Bounds:
 
     @classmethod
     def of(
-        cls, known: FloatArray, unseen: Sequence[Unseen], draws: HouseholdDraws, block: slice
+        cls, known: Moving, unseen: Sequence[Unseen], draws: HouseholdDraws, block: slice
     ) -> Bounds:
         """Bounds of the replicates in ``block``."""
         counts = np.asarray(draws.counts[:, block], dtype=np.float64)
-        total = household_sums(np.ones(len(known)), draws.code, counts)
+        total = household_sums(np.ones(len(draws.code)), draws.code, counts)
         parts = []
         for one in unseen:
             for donors, targets in one.strata:
                 weights = counts[draws.code[donors]] * (one.weight * one.odds)[donors, np.newaxis]
                 mass = household_sums(one.weight[targets], draws.code[targets], counts) / total
-                parts.append((Prefix.of(one.residual[donors], weights), mass, one.sign))
-        return cls(household_sums(known, draws.code, counts) / total, tuple(parts))
+                values, weights = one.residual.ascending(donors, weights, block)
+                parts.append((Prefix.of(values, weights), mass, one.sign))
+        return cls(known.sums(draws.code, counts, block) / total, tuple(parts))
 
     @property
     def size(self) -> int:

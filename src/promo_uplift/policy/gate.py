@@ -9,7 +9,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from promo_uplift.contracts.errors import PolicyError, ScoringError, TrialError
-from promo_uplift.contracts.results import FloatArray, IntArray, Interval, TrialData
+from promo_uplift.contracts.parameters import PolicyParameters
+from promo_uplift.contracts.results import IntArray, Interval, TrialData
 from promo_uplift.policy.contract import (
     COMPARISON,
     OF_A_CUT,
@@ -17,6 +18,7 @@ from promo_uplift.policy.contract import (
     definition_differences,
 )
 from promo_uplift.policy.money import PolicyScores
+from promo_uplift.policy.rows import PolicyRows
 from promo_uplift.policy.scoring import ScoringModel
 
 
@@ -59,12 +61,12 @@ class RegistryEntry:
 def champion_gate(
     *,
     verdict: str,
-    challenger_profit_usd: FloatArray,
-    champion_profit_usd: FloatArray | None,
+    challenger: PolicyRows,
+    champion: PolicyRows | None,
     groups: IntArray,
+    policy: PolicyParameters,
     level: float,
     incomparable: str = "",
-    is_money_stated: bool,
 ) -> GateDecision:
     """Decide on the alias ``champion`` by the paired policy value, USD per household.
 
@@ -76,17 +78,19 @@ def champion_gate(
     ----------
     verdict : str
         The run's verdict; anything but ``publish`` keeps the alias where it is.
-    challenger_profit_usd, champion_profit_usd : float64 (n,)
-        Doubly robust profit of each row under each model's policy (0 where it does not mail).
+    challenger, champion : PolicyRows
+        What each model's policy is worth on each row (0 where it does not mail).
     groups : int64 (n,)
         Household of each row, the cluster of the interval.
+    policy : PolicyParameters
+        What is not known of money widens the interval by as much as the two policies differ in
+        outcome, contacts and redemptions. Where nobody stated a cost the values are the outcome
+        itself, and the reason speaks of no profit.
     level : float
         Of the interval.
     incomparable : str
         Why a champion that stands cannot be compared on these rows; empty where it can, or none
         stands. Then the alias stays where it is: only a person can move it.
-    is_money_stated : bool
-        Without a stated cost the values are the outcome itself, and the reason speaks of no profit.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def champion_gate(
     Raises
     ------
     PolicyError
-        If the two models' profits are not of the same rows.
+        If the two models' policies are not of the same rows.
     """
     if verdict != "publish":
         return GateDecision(False, f"The verdict is {verdict}: no champion without publish.", None)
@@ -103,17 +107,17 @@ def champion_gate(
         return GateDecision(
             False, f"The standing champion cannot be compared, and stays: {incomparable}", None
         )
-    if champion_profit_usd is None:
+    if champion is None:
         return GateDecision(True, "The verdict is publish and no champion stands.", None)
-    if challenger_profit_usd.shape != champion_profit_usd.shape:
+    if challenger.profit.shape != champion.profit.shape:
         raise PolicyError(
-            "`champion_profit_usd` must be of the challenger's rows: "
-            f"found {champion_profit_usd.shape}, expected {challenger_profit_usd.shape}."
+            "`champion` must be of the challenger's rows: "
+            f"found {champion.profit.shape}, expected {challenger.profit.shape}."
         )
-    difference = _paired(challenger_profit_usd - champion_profit_usd, groups, level)
+    difference = _paired(challenger.minus(champion), groups, policy, level)
     promote = difference.ci_low > 0
     word = "above" if promote else "not above"
-    what, unit = ("profit", " USD") if is_money_stated else ("gain in the outcome", "")
+    what, unit = ("profit", " USD") if policy.are_stated else ("gain in the outcome", "")
     return GateDecision(
         promote,
         f"Its {what} is {word} the standing champion's: {difference.estimate:+.3f}{unit} per "
@@ -122,10 +126,10 @@ def champion_gate(
     )
 
 
-def scored_policy_profit(
+def scored_policy_rows(
     *, scores: PolicyScores, model: ScoringModel, data: TrialData, fold: IntArray
-) -> FloatArray:
-    """Profit of each row if a registered model decided, USD, ``(n,)``; 0 where not mailed.
+) -> PolicyRows:
+    """Worth of each row if a registered model decided, ``(n,)``; 0 where not mailed.
 
     A model for a table of the user's own is given its columns back.
 
@@ -138,18 +142,18 @@ def scored_policy_profit(
     if model.encoder is not None and data.encoder is not None:
         households = data.encoder.decode(households)
     mailed = model.contacted(households)
-    return np.where(mailed, scores.profit[np.arange(len(fold)), fold], 0.0)
+    return PolicyRows.held_out(scores=scores, fold=fold).times(mailed.astype(np.float64))
 
 
-def standing_policy_profit(
+def standing_policy_rows(
     *,
     scores: PolicyScores,
     standing: ScoringModel | None,
     contract: DataContract | None,
     data: TrialData,
     fold: IntArray,
-) -> tuple[FloatArray | None, str]:
-    """Profit of each row if the standing champion decided, or why it cannot be told.
+) -> tuple[PolicyRows | None, str]:
+    """Worth of each row if the standing champion decided, or why it cannot be told.
 
     Parameters
     ----------
@@ -167,7 +171,7 @@ def standing_policy_profit(
 
     Returns
     -------
-    profit : float64 (n,) or None
+    rows : PolicyRows or None
         None where no champion stands, or it cannot be compared.
     reason : str
         Why it cannot; empty otherwise.
@@ -182,16 +186,19 @@ def standing_policy_profit(
         if other:
             return None, f"it was made for {'; '.join(map(str, other))}."
     try:
-        profit = scored_policy_profit(scores=scores, model=standing, data=data, fold=fold)
+        rows = scored_policy_rows(scores=scores, model=standing, data=data, fold=fold)
     except (ScoringError, TrialError) as error:
         return None, str(error)
-    return profit, ""
+    return rows, ""
 
 
-def _paired(values: FloatArray, groups: IntArray, level: float) -> Interval:
+def _paired(
+    difference: PolicyRows, groups: IntArray, policy: PolicyParameters, level: float
+) -> Interval:
+    values = difference.profit
     mean = float(values.mean())
     _, codes = np.unique(groups, return_inverse=True)
     sums = np.bincount(codes, weights=values - mean)
     error = float(np.sqrt((sums**2).sum())) / len(values)
-    reach = float(norm.ppf(0.5 + level / 2.0)) * error
+    reach = float(norm.ppf(0.5 + level / 2.0) * np.hypot(error, difference.profit_error(policy)))
     return Interval(mean, mean - reach, mean + reach)

@@ -31,57 +31,25 @@ Tan (2006), *JASA* 101(476); Zhao, Small & Bhattacharya (2019), *JRSS B* 81(4); 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from promo_uplift.contracts.errors import PolicyError
-from promo_uplift.contracts.parameters import PolicyParameters, SensitivityParameters
-from promo_uplift.contracts.results import (
-    CrossFittedNuisances,
-    FloatArray,
-    IntArray,
-    TrialData,
-)
+from promo_uplift.contracts.parameters import SensitivityParameters
+from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import HouseholdDraws, household_draws
-from promo_uplift.policy.extremes import Bounds, Unseen, critical_strengths
-from promo_uplift.policy.money import expected_profit
+from promo_uplift.policy.extremes import Bounds, Moving, Unseen, critical_strengths
+from promo_uplift.policy.profit_outcomes import ArmProfits, ProfitOutcomes
 
 RANDOMISED = "not applicable: the assignment was randomised"
 NOBODY = "the policy differs for nobody"
 TOO_FEW = "too few rows of the other arm to compare with"
 #: Numbers of a prefix sum that are held at once: 64 MB.
 BLOCK = 8_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ProfitOutcomes:
-    """Profit outcome of each arm, seen and predicted, USD per row.
-
-    Attributes
-    ----------
-    treatment : int64 (n,)
-    seen : float64 (n,)
-        Margin on the outcome, less contact and redemption where contacted.
-    predicted_treated, predicted_control : float64 (n,)
-        The same as the nuisances predict it for each arm, held out.
-    odds : float64 (n,)
-        ``e / (1 - e)`` of the held-out propensity.
-    groups : int64 (n,)
-        Household of each row.
-    is_randomised : bool
-        The propensity is the experiment's own.
-    """
-
-    treatment: IntArray
-    seen: FloatArray
-    predicted_treated: FloatArray
-    predicted_control: FloatArray
-    odds: FloatArray
-    groups: IntArray
-    is_randomised: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +92,7 @@ class PolicySensitivity:
         Without a hidden trait.
     table : DataFrame
         One row per strength: ``strength, low, high`` (bounds of the estimate), ``ci_low, ci_high``
-        (percentile household bootstrap of both bounds).
+        (percentile household bootstrap of both bounds, each replicate under its own money).
     critical_strength : float
         Strength from which on the bounds hold 0; infinite beyond ``max_strength``, NaN without
         bounds.
@@ -141,38 +109,6 @@ class PolicySensitivity:
     critical_strength: float
     critical_strength_ci: float
     reason: str = ""
-
-
-def profit_outcomes(
-    *, data: TrialData, nuisances: CrossFittedNuisances, parameters: PolicyParameters
-) -> ProfitOutcomes:
-    """Profit outcomes of trials, with held-out nuisances.
-
-    Parameters
-    ----------
-    data : TrialData
-        Rows.
-    nuisances : CrossFittedNuisances
-        Of the same rows.
-    parameters : PolicyParameters
-        Margin and costs, at expected money.
-    """
-    held_out = nuisances.held_out()
-    money = parameters.expected
-    spent = money.contact_cost_usd + money.redemption_cost_usd * data.redeemed
-    return ProfitOutcomes(
-        treatment=data.treatment,
-        seen=money.margin_per_unit * data.outcome - np.where(data.treatment == 1, spent, 0.0),
-        predicted_treated=expected_profit(
-            cate_usd=held_out.mu1,
-            redemption=nuisances.redemption_held_out(),
-            parameters=parameters,
-        ),
-        predicted_control=money.margin_per_unit * held_out.mu0,
-        odds=held_out.propensity / (1.0 - held_out.propensity),
-        groups=data.groups,
-        is_randomised=nuisances.is_propensity_known,
-    )
 
 
 def bound_policy(
@@ -200,7 +136,7 @@ def bound_policy(
     level : float
         Of the interval.
     rng : Generator
-        Source of the household draws.
+        Source of the draws of households, and of money that is not known.
 
     Raises
     ------
@@ -210,21 +146,24 @@ def bound_policy(
     Notes
     -----
     Scope: binary treatment. Nuisances and predictions are taken as given; replicates repeat the
-    programme only. Bounds are valid, and sharp up to the strata (Dorn & Guo 2023). A stratum of
-    which a replicate draws no row of the other arm has its prediction taken for right there.
+    programme only. Money that is a distribution is drawn with the households: a replicate has the
+    profits of its own money, sorted anew, in strata that stay those of expected money. Bounds are
+    valid, and sharp up to the strata (Dorn & Guo 2023). A stratum of which a replicate draws no row
+    of the other arm has its prediction taken for right there.
     """
     _validate(contacts, outcomes)
     if outcomes.is_randomised:
         return _nothing(policy, against, RANDOMISED)
+    moved = _Moved.of(outcomes, parameters.replicates, rng)
     parts: list[Unseen] = []
     for sign in (1.0, -1.0):
-        parts += _unseen(_part(contacts, sign), outcomes, parameters, sign)
+        parts += _unseen(_part(contacts, sign), moved, parameters, sign)
     if not parts:
         return _nothing(policy, against, NOBODY)
     if any(not one.strata for one in parts):
         return _nothing(policy, against, TOO_FEW)
     draws = household_draws(groups=outcomes.groups, replicates=parameters.replicates, rng=rng)
-    known = _known(contacts, outcomes)
+    known = moved.each(lambda profits: _known(contacts, outcomes.treatment, profits))
     sample = Bounds.of(known, parts, draws, slice(0, 1))
     estimate = float(sample.at(np.ones(1))[0][0])
     found = [
@@ -283,24 +222,50 @@ def _block(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """Profit outcomes, and how each replicate's money moves them."""
+
+    outcomes: ProfitOutcomes
+    deviations: FloatArray
+
+    @classmethod
+    def of(cls, outcomes: ProfitOutcomes, replicates: int, rng: np.random.Generator) -> _Moved:
+        """Draw the money, which leaves ``rng`` as it is."""
+        if outcomes.unknown is None:
+            return cls(outcomes, np.zeros((0, 1 + replicates)))
+        return cls(outcomes, outcomes.unknown.deviations(replicates=replicates, rng=rng))
+
+    def each(self, values: Callable[[ArmProfits], FloatArray]) -> Moving:
+        """Return a linear function ``(n,)`` of the profits, in every replicate."""
+        unknown = self.outcomes.unknown
+        slopes = [] if unknown is None else [values(one) for one in unknown.slopes.values()]
+        return Moving(
+            base=values(self.outcomes.profits),
+            slopes=np.reshape(slopes, (len(slopes), len(self.outcomes.seen))),
+            deviations=self.deviations,
+        )
+
+
 def _unseen(
-    part: Contacts, outcomes: ProfitOutcomes, parameters: SensitivityParameters, sign: float
+    part: Contacts, moved: _Moved, parameters: SensitivityParameters, sign: float
 ) -> list[Unseen]:
     """Residuals of the treated arm on control rows, and of the control arm on treated rows."""
+    outcomes = moved.outcomes
     treated = outcomes.treatment == 1
     arms = (
-        (treated, part.if_control, 1.0 / outcomes.odds, outcomes.predicted_treated, sign),
-        (~treated, part.if_treated, outcomes.odds, outcomes.predicted_control, -sign),
+        (treated, part.if_control, 1.0 / outcomes.odds, "predicted_treated", sign),
+        (~treated, part.if_treated, outcomes.odds, "predicted_control", -sign),
     )
     found = []
-    for is_donor, weight, odds, predicted, own_sign in arms:
-        residual = outcomes.seen - predicted
+    for is_donor, weight, odds, arm, own_sign in arms:
+        residual = moved.each(partial(_residual, arm=arm))
         targets = np.flatnonzero(~is_donor & (weight > 0.0))
         if len(targets) == 0:
             continue
         donors = np.flatnonzero(is_donor & (weight > 0.0))
-        donors = donors[np.argsort(residual[donors], kind="stable")]
-        pairs = _strata(donors, targets, predicted, parameters)
+        donors = donors[np.argsort(residual.base[donors], kind="stable")]
+        pairs = _strata(donors, targets, getattr(outcomes, arm), parameters)
         found.append(Unseen(pairs, residual=residual, odds=odds, weight=weight, sign=own_sign))
     return found
 
@@ -321,12 +286,17 @@ def _strata(
     )
 
 
-def _known(contacts: Contacts, outcomes: ProfitOutcomes) -> FloatArray:
+def _residual(profits: ArmProfits, *, arm: str) -> FloatArray:
+    predicted: FloatArray = getattr(profits, arm)
+    return profits.seen - predicted
+
+
+def _known(contacts: Contacts, treatment: IntArray, profits: ArmProfits) -> FloatArray:
     """Return what each row adds without a residual of the other arm, USD, ``(n,)``."""
     return np.where(
-        outcomes.treatment == 1,
-        contacts.if_treated * (outcomes.seen - outcomes.predicted_control),
-        contacts.if_control * (outcomes.predicted_treated - outcomes.seen),
+        treatment == 1,
+        contacts.if_treated * (profits.seen - profits.predicted_control),
+        contacts.if_control * (profits.predicted_treated - profits.seen),
     )
 
 

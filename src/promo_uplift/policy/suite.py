@@ -130,7 +130,8 @@ def value_suite(
     choice as given; money that is a distribution is drawn with the households. Each fold's rule is
     learned on the others, so folds are not independent of each other: intervals of all but
     ``none``, ``all`` and ``current`` are wider by
-    :func:`promo_uplift.metrics.fold_dependence.choice_factor`.
+    :func:`promo_uplift.metrics.fold_dependence.choice_factor`, at expected money: what is not
+    known of money is added as it is.
     ``current`` is valued by what happened (:class:`promo_uplift.policy.PolicyScores`).
 
     References

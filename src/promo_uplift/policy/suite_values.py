@@ -10,11 +10,11 @@ from promo_uplift.contracts.money import MoneyDraws
 from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import choice_factor, widened
+from promo_uplift.metrics.fold_dependence import choice_factor
 from promo_uplift.metrics.gain import Weights
 from promo_uplift.metrics.simultaneous import critical_value_of_draws
 from promo_uplift.nuisance.seeding import derived_rng
-from promo_uplift.policy.book import Replicates, valued
+from promo_uplift.policy.book import Replicates, valued, widened_at_expected
 from promo_uplift.policy.rules.registry import BASELINES
 from promo_uplift.policy.suite_contacts import FitSource
 
@@ -92,7 +92,7 @@ class ValuedPolicies:
     """Every policy on the sample and in each replicate."""
 
     replicates: dict[str, Replicates]
-    ipw_profit: dict[str, FloatArray]
+    by_weights: dict[str, Replicates]
     factor: float
 
     @classmethod
@@ -123,7 +123,7 @@ class ValuedPolicies:
         }
         return cls(
             replicates=replicates,
-            ipw_profit={
+            by_weights={
                 name: weighted_replicates(
                     # mailed with the chance that they had: the effect on the mailed
                     contacts=observed.propensity if name == "current" else contact,
@@ -131,7 +131,7 @@ class ValuedPolicies:
                     observed=observed,
                     weights=weights,
                     money=money,
-                ).profit
+                )
                 for name, contact in contacts.items()
             },
             factor=choice_factor(n_folds=source.inputs.n_folds),
@@ -153,29 +153,40 @@ class ValuedPolicies:
     def _summary(self, name: str, level: float, minus: dict[str, Difference]) -> SuiteValue:
         one = self.replicates[name]
 
-        def interval(values: FloatArray) -> Interval:
-            return percentile_interval(values=self.wider(values, name), level=level)
+        def interval(paid: FloatArray, expected: FloatArray) -> Interval:
+            return percentile_interval(values=self.wider(paid, expected, name), level=level)
 
+        weighted = self.by_weights[name]
         return SuiteValue(
             share=percentile_interval(values=one.share, level=level),
-            profit_usd=interval(one.profit),
-            outcome_usd=interval(one.outcome),
-            cost_usd=interval(one.cost),
-            roi=interval(_ratio(one.profit, one.cost)),
-            ipw_profit_usd=interval(self.ipw_profit[name]),
+            profit_usd=interval(one.profit, one.expected_profit),
+            outcome_usd=interval(one.outcome, one.outcome),
+            cost_usd=interval(one.cost, one.expected_cost),
+            roi=interval(
+                _ratio(one.profit, one.cost), _ratio(one.expected_profit, one.expected_cost)
+            ),
+            ipw_profit_usd=interval(weighted.profit, weighted.expected_profit),
             minus=minus,
             how="fixed" if name in FIXED else "honest",
         )
 
-    def wider(self, values: FloatArray, *names: str) -> FloatArray:
+    def wider(self, paid: FloatArray, expected: FloatArray, *names: str) -> FloatArray:
         """Widen for the dependence between folds, where one of the policies is learned."""
         is_learned = any(name not in FIXED for name in names)
-        return widened(values=values, factor=self.factor if is_learned else 1.0)
+        return widened_at_expected(
+            paid=paid, expected=expected, factor=self.factor if is_learned else 1.0
+        )
 
     def _differences(self, baseline: str, level: float) -> dict[str, Difference]:
         """Every policy against one baseline, with bands over the policies."""
+        base = self.replicates[baseline]
         paired = {
-            name: self.wider(one.profit - self.replicates[baseline].profit, name, baseline)
+            name: self.wider(
+                one.profit - base.profit,
+                one.expected_profit - base.expected_profit,
+                name,
+                baseline,
+            )
             for name, one in self.replicates.items()
         }
         factor = critical_value_of_draws(replicates=np.stack(list(paired.values())), level=level)

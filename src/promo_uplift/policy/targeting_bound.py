@@ -21,8 +21,8 @@ without a bound on how rough effects may be: learners only find a lower one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -34,7 +34,8 @@ from promo_uplift.effects.clustered import clustered_mean
 from promo_uplift.metrics.fold_dependence import group_factor
 from promo_uplift.metrics.gates import group_members
 from promo_uplift.metrics.simultaneous import clustered_covariance, standardised_draws
-from promo_uplift.policy.sensitivity import ProfitOutcomes
+from promo_uplift.policy.profit_outcomes import ProfitOutcomes, UnknownMoney
+from promo_uplift.policy.rows import PolicyRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def targeting_bound(
     *,
     contacts: Mapping[str, FloatArray],
     rankings: Mapping[str, FloatArray],
-    profit: FloatArray,
+    everyone: PolicyRows,
     outcomes: ProfitOutcomes,
     fold: IntArray,
     metrics: MetricParameters,
@@ -125,8 +126,8 @@ def targeting_bound(
         By learner, the chance that its rule, chosen on other folds, contacts each row.
     rankings : mapping of str to float64 (n,)
         By learner, held-out predicted effects; groups are formed within folds.
-    profit : float64 (n,)
-        Held-out doubly robust score of a contact's profit, USD.
+    everyone : PolicyRows
+        Held-out doubly robust scores of contacting each row.
     outcomes : ProfitOutcomes
         Of :func:`promo_uplift.policy.profit_outcomes`.
     fold : int64 (n,)
@@ -141,20 +142,39 @@ def targeting_bound(
     ------
     PolicyError
         If there is no learner.
+
+    Notes
+    -----
+    Money that is not known adds its error to every limit, as a normal law by its standard
+    deviation; it is the same for all learners and households.
     """
     if not contacts or not rankings:
         raise PolicyError("`contacts` and `rankings` must name at least one learner, got none.")
     groups, level, draws = outcomes.groups, metrics.level, metrics.simultaneous_draws
-    gain, gain_high, learner = _tried(contacts, profit, groups, level, draws, rng)
+    profit, terms = everyone.profit, _money_terms(everyone, outcomes.unknown)
+    gain, gain_high, learner = _tried(contacts, profit, terms, groups, level, draws, rng)
     # half of the error for the mean, half for the spread
     share = (1.0 + level) / 2.0
     mean = clustered_mean(values=profit, groups=groups)
+    mean = replace(mean, se=float(np.hypot(mean.se, np.linalg.norm(terms.mean(axis=0)))))
     reach = float(norm.ppf(share)) * mean.se
     nearest = float(np.sign(mean.estimate) * max(abs(mean.estimate) - reach, 0.0))
     sd, sd_high = _between_groups(
-        rankings, profit, fold, groups, metrics.effect_groups, share, draws, rng
+        [
+            group_members(cate=ranking, fold=fold, n_groups=metrics.effect_groups)
+            for ranking in rankings.values()
+        ],
+        profit,
+        terms,
+        groups,
+        metrics.effect_groups,
+        share,
+        draws,
+        rng,
     )
-    own_sd = household_sd_limit(outcomes=outcomes, level=share)
+    own_sd = household_sd_limit(outcomes=outcomes, level=share) + float(norm.ppf(share)) * (
+        _household_sd_error(outcomes, share)
+    )
     return TargetingBound(
         mean_profit_usd=mean.interval(level=level),
         best_gain_usd=gain,
@@ -167,6 +187,35 @@ def targeting_bound(
         household_gain_high_usd=largest_targeting_gain(mean=nearest, sd=own_sd),
         level=level,
     )
+
+
+def _money_terms(everyone: PolicyRows, unknown: UnknownMoney | None) -> FloatArray:
+    """Profit of each row per standard deviation of each amount that is not known, ``(n, J)``."""
+    sds = {} if unknown is None else unknown.sds
+    per_unit = {
+        "margin_per_unit": everyone.outcome,
+        "contact_cost_usd": -everyone.contact,
+        "redemption_cost_usd": -everyone.redemption,
+    }
+    terms = [sd * per_unit[name] for name, sd in sds.items()]
+    return np.reshape(terms, (len(terms), len(everyone.profit))).T
+
+
+def _household_sd_error(outcomes: ProfitOutcomes, level: float) -> float:
+    """Error of :func:`household_sd_limit` from what is not known of money, to first order."""
+    if outcomes.unknown is None:
+        return 0.0
+    halves = []
+    for name, sd in outcomes.unknown.sds.items():
+        slope = outcomes.unknown.slopes[name].seen
+        above, below = (
+            household_sd_limit(
+                outcomes=replace(outcomes, seen=outcomes.seen + step * slope), level=level
+            )
+            for step in (sd, -sd)
+        )
+        halves.append(0.5 * (above - below))
+    return float(np.linalg.norm(halves))
 
 
 def household_sd_limit(*, outcomes: ProfitOutcomes, level: float) -> float:
@@ -204,6 +253,7 @@ def household_sd_limit(*, outcomes: ProfitOutcomes, level: float) -> float:
 def _tried(
     contacts: Mapping[str, FloatArray],
     profit: FloatArray,
+    terms: FloatArray,
     groups: IntArray,
     level: float,
     draws: int,
@@ -211,24 +261,27 @@ def _tried(
 ) -> tuple[float, float, str]:
     """Best gain over the better simple rule, its limit for all learners at once, whose it is."""
     chances = np.column_stack(list(contacts.values()))
-    beyond = np.hstack([chances, chances - 1.0]) * profit[:, np.newaxis]
+    rules = np.hstack([chances, chances - 1.0])
+    beyond = rules * profit[:, np.newaxis]
     value = beyond.mean(axis=0)
     covariance = clustered_covariance(influence=(beyond - value) / len(profit), groups=groups)
-    drawn = standardised_draws(covariance=covariance, draws=draws, rng=rng)
+    money = rules.T @ terms / len(profit)
+    drawn = standardised_draws(covariance=covariance + money @ money.T, draws=draws, rng=rng)
     reach = float(np.quantile(drawn.max(axis=1), level)) if drawn.shape[1] else 0.0
     share = chances.mean(axis=0)
     factor = [group_factor(low=1.0 - q, high=1.0) if q > 0.0 else 1.0 for q in share]
     factor += [group_factor(low=0.0, high=1.0 - q) if q < 1.0 else 1.0 for q in share]
-    high = value + reach * np.array(factor) * np.sqrt(np.diag(covariance))
+    sampling = np.array(factor) * np.sqrt(np.diag(covariance))
+    high = value + reach * np.hypot(sampling, np.linalg.norm(money, axis=1))
     gain, limit = (one.reshape(2, -1).min(axis=0) for one in (value, high))
     best = int(np.argmax(gain))
     return float(gain[best]), float(limit.max()), list(contacts)[best]
 
 
 def _between_groups(
-    rankings: Mapping[str, FloatArray],
+    members: Sequence[IntArray],
     profit: FloatArray,
-    fold: IntArray,
+    terms: FloatArray,
     groups: IntArray,
     n_groups: int,
     level: float,
@@ -240,7 +293,7 @@ def _between_groups(
     With :math:`\|\cdot\|` the deviation between groups, :math:`\|\gamma\| \le \|\hat\gamma\| +
     \|\hat\gamma - \gamma\|`: the limit adds a quantile of the noise, of all learners at once.
     """
-    parts = [_groups_of(ranking, profit, fold, n_groups) for ranking in rankings.values()]
+    parts = [_groups_of(member, profit, n_groups) for member in members]
     covariance = clustered_covariance(
         influence=np.hstack([influence for _, influence in parts]), groups=groups
     )
@@ -249,21 +302,27 @@ def _between_groups(
     noise = rng.standard_normal((draws, len(values))) @ root.T
     # outer groups were formed with the noise of the other folds
     noise *= group_factor(low=1.0 - 1.0 / n_groups, high=1.0)
-    lengths = noise.reshape(draws, len(parts), n_groups).std(axis=2)
+    sampling = noise.reshape(draws, len(parts), n_groups).std(axis=2)
+    lengths = sampling
+    if terms.shape[1]:
+        money = np.vstack(
+            [terms[member == one].mean(axis=0) for member in members for one in range(n_groups)]
+        )
+        noise += rng.standard_normal((draws, terms.shape[1])) @ money.T
+        lengths = noise.reshape(draws, len(parts), n_groups).std(axis=2)
     typical = np.median(lengths, axis=0)
     reach = float(np.quantile((lengths / typical).max(axis=1), level))
     found = np.array([effects.std() for effects, _ in parts])
     limits = found + reach * typical
     most = int(np.argmax(limits))
-    without_noise = found[most] ** 2 - float((lengths[:, most] ** 2).mean())
+    without_noise = found[most] ** 2 - float((sampling[:, most] ** 2).mean())
     return float(np.sqrt(max(without_noise, 0.0))), float(limits[most])
 
 
 def _groups_of(
-    ranking: FloatArray, profit: FloatArray, fold: IntArray, n_groups: int
+    member: IntArray, profit: FloatArray, n_groups: int
 ) -> tuple[FloatArray, FloatArray]:
     """Mean profit of each group of predicted effect ``(G,)``, and rows' influence ``(n, G)``."""
-    member = group_members(cate=ranking, fold=fold, n_groups=n_groups)
     inside = (member[:, np.newaxis] == np.arange(n_groups)).astype(np.float64)
     size = inside.sum(axis=0)
     effect = profit @ inside / size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import choice_factor, widened
+from promo_uplift.metrics.fold_dependence import choice_factor
 from promo_uplift.metrics.folds import FoldRows, fold_rows
 from promo_uplift.metrics.gain import gain_at_own, rank_rows
 from promo_uplift.metrics.selection import SelectionRule, one_standard_error_choice
-from promo_uplift.policy.book import Book, Replicates
+from promo_uplift.policy.book import Book, Replicates, widened_at_expected
 from promo_uplift.policy.choice import Choice, profit_curves
 from promo_uplift.policy.money import PolicyScores
 
@@ -189,7 +189,8 @@ def evaluate_policy(
 
     Each fold's rule was chosen with the noise of the others, so the folds are not independent:
     figures of a chosen policy, and its differences, are wider by
-    :func:`promo_uplift.metrics.fold_dependence.choice_factor`.
+    :func:`promo_uplift.metrics.fold_dependence.choice_factor`; at expected money, for what is not
+    known of money is the same for all folds and is added as it is.
 
     References
     ----------
@@ -204,7 +205,7 @@ def evaluate_policy(
     book = Book(scores, parameters.expected, money)
     shares = np.linspace(0.0, 1.0, parameters.grid_points)
     names = tuple(candidates.losses)
-    empty = Replicates(*(np.zeros(1 + replicates) for _ in range(4)))
+    empty = Replicates(*(np.zeros(1 + replicates) for _ in fields(Replicates)))
     totals = dict.fromkeys(("chosen", *BASELINES), empty)
     learners, chosen_shares = [], []
     for part in folds:
@@ -223,12 +224,7 @@ def evaluate_policy(
             "none": empty,
             "all": everyone,
             "current": book.current(part),
-            "random": Replicates(
-                picked.share,
-                picked.share * everyone.profit,
-                picked.share * everyone.outcome,
-                picked.share * everyone.cost,
-            ),
+            "random": empty.plus(everyone, picked.share),
             "response": response,
         }
         totals = {name: totals[name].plus(values[name], part.part) for name in totals}
@@ -318,19 +314,28 @@ def _ratio(profit: FloatArray, cost: FloatArray) -> FloatArray:
 def _summaries(totals: dict[str, Replicates], n_folds: int, level: float) -> dict[str, PolicyValue]:
     chosen, factor = totals["chosen"], choice_factor(n_folds=n_folds)
 
-    def interval(values: FloatArray, by: float) -> Interval:
-        return percentile_interval(values=widened(values=values, factor=by), level=level)
+    def interval(paid: FloatArray, expected: FloatArray, by: float) -> Interval:
+        moved = widened_at_expected(paid=paid, expected=expected, factor=by)
+        return percentile_interval(values=moved, level=level)
 
     summaries = {}
     for name, value in totals.items():
         own = factor if name in CHOSEN_BY_FOLD else 1.0
         summaries[name] = PolicyValue(
-            share=interval(value.share, 1.0),
-            profit_usd=interval(value.profit, own),
-            outcome_usd=interval(value.outcome, own),
-            cost_usd=interval(value.cost, own),
-            roi=interval(_ratio(value.profit, value.cost), own),
-            chosen_minus_this_usd=interval(chosen.profit - value.profit, factor),
+            share=interval(value.share, value.share, 1.0),
+            profit_usd=interval(value.profit, value.expected_profit, own),
+            outcome_usd=interval(value.outcome, value.outcome, own),
+            cost_usd=interval(value.cost, value.expected_cost, own),
+            roi=interval(
+                _ratio(value.profit, value.cost),
+                _ratio(value.expected_profit, value.expected_cost),
+                own,
+            ),
+            chosen_minus_this_usd=interval(
+                chosen.profit - value.profit,
+                chosen.expected_profit - value.expected_profit,
+                factor,
+            ),
         )
     return summaries
 

@@ -6,7 +6,7 @@ computed once per fold and replicate, and combined for every cell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Literal
 
 import numpy as np
@@ -18,10 +18,11 @@ from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.contracts.what_if import BASE, WhatIfParameters
 from promo_uplift.metrics.bootstrap import household_draws, percentile_interval
-from promo_uplift.metrics.fold_dependence import choice_factor, widened
+from promo_uplift.metrics.fold_dependence import choice_factor
 from promo_uplift.metrics.folds import fold_rows
 from promo_uplift.metrics.gain import gain_curve, rank_rows
 from promo_uplift.nuisance.seeding import derived_rng
+from promo_uplift.policy.book import Replicates, valued, widened_at_expected
 from promo_uplift.policy.choice import profit_curves
 from promo_uplift.policy.money import PolicyScores
 
@@ -68,23 +69,43 @@ class HonestValue:
     """The choice of a share at some money, ``(R,)`` each, USD per household of the population.
 
     Each fold's share was chosen with the noise of the others: replicates of its profit are widened
-    as in :func:`promo_uplift.policy.evaluate_policy`.
+    as in :func:`promo_uplift.policy.evaluate_policy`, at expected money.
     """
 
-    share: FloatArray
-    profit: FloatArray
-    everyone: FloatArray
+    chosen: Replicates
+    everybody: Replicates
     factor: float
+
+    @property
+    def share(self) -> FloatArray:
+        """Share that is contacted."""
+        return self.chosen.share
+
+    @property
+    def profit(self) -> FloatArray:
+        """Profit of the choice, not widened."""
+        return self.chosen.profit
+
+    @property
+    def everyone(self) -> FloatArray:
+        """Profit of contacting everybody."""
+        return self.everybody.profit
 
     @property
     def over_none(self) -> FloatArray:
         """Profit over contacting nobody."""
-        return widened(values=self.profit, factor=self.factor)
+        return widened_at_expected(
+            paid=self.chosen.profit, expected=self.chosen.expected_profit, factor=self.factor
+        )
 
     @property
     def over_all(self) -> FloatArray:
         """Profit over contacting everybody."""
-        return widened(values=self.profit - self.everyone, factor=self.factor)
+        return widened_at_expected(
+            paid=self.chosen.profit - self.everybody.profit,
+            expected=self.chosen.expected_profit - self.everybody.expected_profit,
+            factor=self.factor,
+        )
 
 
 def honest_curves(
@@ -154,7 +175,8 @@ def honest_value(*, curves: HonestCurves, decided: Money, paid: MoneyDraws) -> H
 
     Replicates value the shares that the sample chose.
     """
-    share, profit, everyone = (np.zeros(1 + curves.replicates) for _ in range(3))
+    nothing = Replicates(*(np.zeros(1 + curves.replicates) for _ in fields(Replicates)))
+    picked, everybody = nothing, nothing
     fixed = decided.contact_cost_usd * curves.shares
     for part, outside, inside in zip(curves.part, curves.outside, curves.inside, strict=True):
         expected = decided.margin_per_unit * outside[0] - fixed
@@ -163,12 +185,15 @@ def honest_value(*, curves: HonestCurves, decided: Money, paid: MoneyDraws) -> H
         top = int(np.argmax(expected))
         chosen = np.full(1 + curves.replicates, curves.shares[top])
         outcome, redemption = inside[:, top]
-        share += part * chosen
-        profit += part * paid.profit(outcome=outcome, share=chosen, redemption=redemption)
-        everyone += part * paid.profit(
-            outcome=inside[0, -1], share=np.ones_like(chosen), redemption=inside[1, -1]
+        own = valued(money=paid, share=chosen, outcome=outcome, redemption=redemption)
+        whole = valued(
+            money=paid,
+            share=np.ones_like(chosen),
+            outcome=inside[0, -1],
+            redemption=inside[1, -1],
         )
-    return HonestValue(share, profit, everyone, choice_factor(n_folds=len(curves.part)))
+        picked, everybody = picked.plus(own, part), everybody.plus(whole, part)
+    return HonestValue(picked, everybody, choice_factor(n_folds=len(curves.part)))
 
 
 def winner(*, over_none: Interval, over_all: Interval, all_profit: Interval) -> Winner:

@@ -10,34 +10,16 @@ import numpy as np
 from promo_uplift.analysis.effect_checks import overlap_of
 from promo_uplift.analysis.estimation import estimate_nuisances, held_out_scores
 from promo_uplift.analysis.prospective.freeze import FrozenDecision
-from promo_uplift.contracts.parameters import AnalysisParameters
+from promo_uplift.contracts.parameters import AnalysisParameters, PolicyParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval, TrialData
 from promo_uplift.effects import OverlapSummary, clustered_mean
 from promo_uplift.metrics.influence import ranking_influence
-from promo_uplift.policy import PolicyScores, PolicyValue, policy_scores
+from promo_uplift.policy import PolicyRows, PolicyScores, PolicyValue, policy_scores
 
 #: Policies by name; what was decided first.
 POLICIES = ("chosen", "none", "all", "current", "random", "response", "shown")
 #: Ranking figures of the frozen learner, USD per household.
 RANKINGS = ("auuc", "qini", "autoc")
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyRows:
-    """What one policy is worth on each household, each ``(m,)``, per household of the population.
-
-    Attributes
-    ----------
-    contact : float64 (m,)
-        P(contacted).
-    profit, outcome, cost : float64 (m,)
-        Doubly robust scores in USD, times the contact.
-    """
-
-    contact: FloatArray
-    profit: FloatArray
-    outcome: FloatArray
-    cost: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,33 +82,29 @@ def judge_decision(
 def _policies(
     money: PolicyScores, fold: IntArray, decision: FrozenDecision
 ) -> dict[str, PolicyRows]:
-    rows = np.arange(len(fold))
-    profit, outcome, cost = (
-        values[rows, fold] for values in (money.profit, money.outcome, money.cost)
-    )
+    everyone = PolicyRows.held_out(scores=money, fold=fold)
     contacts = {
         **decision.contacts,
         "none": np.zeros(len(fold)),
         "all": np.ones(len(fold)),
         "random": np.full(len(fold), decision.contacts["chosen"].mean()),
     }
-    policies = {
-        name: PolicyRows(contact, contact * profit, contact * outcome, contact * cost)
-        for name, contact in contacts.items()
-    }
-    policies["current"] = PolicyRows(
-        money.current_share, money.current_profit, money.current_outcome, money.current_cost
-    )
+    policies = {name: everyone.times(contact) for name, contact in contacts.items()}
+    policies["current"] = PolicyRows.as_mailed(scores=money)
     return {name: policies[name] for name in POLICIES}
 
 
-def policy_values(*, outcomes: Sequence[Outcomes], level: float) -> dict[str, PolicyValue]:
+def policy_values(
+    *, outcomes: Sequence[Outcomes], policy: PolicyParameters, level: float
+) -> dict[str, PolicyValue]:
     """Value of each policy over the rows of one or several campaigns, errors by household.
 
     Parameters
     ----------
     outcomes : sequence of Outcomes
         Campaigns to pool: each row counts alike, a household's campaigns stand together.
+    policy : PolicyParameters
+        Money; what is not known of it is in the errors of profit, cost and ROI.
     level : float
         Confidence level.
 
@@ -137,28 +115,26 @@ def policy_values(*, outcomes: Sequence[Outcomes], level: float) -> dict[str, Po
     """
     groups = np.concatenate([one.groups for one in outcomes])
 
-    def stacked(name: str, figure: str) -> FloatArray:
-        return np.concatenate([getattr(one.policies[name], figure) for one in outcomes])
+    rows = {name: PolicyRows.stacked([one.policies[name] for one in outcomes]) for name in POLICIES}
 
     def mean(values: FloatArray) -> Interval:
         return clustered_mean(values=values, groups=groups).interval(level=level)
 
-    chosen = stacked("chosen", "profit")
+    def profit(one: PolicyRows) -> Interval:
+        return one.mean_profit(groups=groups, parameters=policy).interval(level=level)
+
     nan = float("nan")
     found = {}
-    for name in POLICIES:
-        contact, profit, outcome, cost = (
-            stacked(name, figure) for figure in ("contact", "profit", "outcome", "cost")
-        )
+    for name, one in rows.items():
         found[name] = PolicyValue(
-            share=mean(contact),
-            profit_usd=mean(profit),
-            outcome_usd=mean(outcome),
-            cost_usd=mean(cost),
-            roi=clustered_mean(values=profit, groups=groups, weights=cost).interval(level=level)
-            if cost.sum() > 0.0
+            share=mean(one.contact),
+            profit_usd=profit(one),
+            outcome_usd=mean(one.outcome),
+            cost_usd=one.mean_cost(groups=groups, parameters=policy).interval(level=level),
+            roi=one.roi(groups=groups, parameters=policy).interval(level=level)
+            if one.cost.sum() > 0.0
             else Interval(nan, nan, nan),
-            chosen_minus_this_usd=mean(chosen - profit),
+            chosen_minus_this_usd=profit(rows["chosen"].minus(one)),
         )
     return found
 

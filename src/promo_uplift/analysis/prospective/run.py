@@ -143,7 +143,9 @@ def validate_prospectively(
     if judged:
         parts[POOLED] = judged
     policies = {
-        name: policy_values(outcomes=[one.outcomes for one in part], level=level)
+        name: policy_values(
+            outcomes=[one.outcomes for one in part], policy=settings.policy, level=level
+        )
         for name, part in parts.items()
     }
     return Prospective(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from promo_uplift import analysis
@@ -36,15 +35,15 @@ from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
 from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
-    Contacts,
     DecidingPolicy,
     PolicyEvaluation,
+    PolicyRows,
     PolicySuite,
     RegistryEntry,
     ScoringModel,
     champion_gate,
     policy_scores,
-    standing_policy_profit,
+    standing_policy_rows,
     suite_table,
     suite_text,
 )
@@ -91,6 +90,7 @@ def bound_hidden_confounding(
     cross_fitted: dict[str, CrossFittedCate],
     evaluation: PolicyEvaluation,
     by_learner: dict[str, PolicyEvaluation],
+    suite: PolicySuite,
     policy: PolicyParameters,
     metrics: MetricParameters,
     sensitivity: SensitivityParameters,
@@ -98,21 +98,15 @@ def bound_hidden_confounding(
     seed: int,
 ) -> tuple[analysis.HiddenConfounding, pd.DataFrame, pd.DataFrame, str]:
     """Bound the profit of each policy under a hidden trait, and measure observed ones beside it."""
-    n_rows = len(data.treatment)
-    rules = {"chosen": evaluation, "response": by_learner["response"]}
     found = analysis.bound_hidden_confounding(
         data=data,
         nuisances=nuisances,
-        contacts={
-            name: Contacts.of_rule(
-                analysis.evaluated_contacts(cross_fitted=cross_fitted, evaluation=one)
-            )
-            for name, one in rules.items()
-        }
-        | {
-            "all": Contacts.of_rule(np.ones(n_rows)),
-            "current": Contacts.as_mailed(n_rows),
-        },
+        contacts=analysis.policies_to_bound(
+            cross_fitted=cross_fitted,
+            evaluation=evaluation,
+            response=by_learner["response"],
+            suite=suite,
+        ),
         policy=policy,
         metrics=metrics,
         sensitivity=sensitivity,
@@ -419,7 +413,7 @@ def enter_registry(
 ) -> RegistryEntry:
     """Challenger always; champion by the verdict and the paired value against the standing one."""
     scores = policy_scores(data=data, nuisances=nuisances, parameters=policy)
-    standing_profit, incomparable = standing_policy_profit(
+    champion, incomparable = standing_policy_rows(
         scores=scores,
         standing=standing,
         contract=model.contract,
@@ -428,13 +422,12 @@ def enter_registry(
     )
     gate = champion_gate(
         verdict=model.verdict_name,
-        challenger_profit_usd=decider.contacts
-        * scores.profit[np.arange(len(nuisances.fold)), nuisances.fold],
-        champion_profit_usd=standing_profit,
+        challenger=PolicyRows.held_out(scores=scores, fold=nuisances.fold).times(decider.contacts),
+        champion=champion,
         groups=data.groups,
+        policy=policy,
         level=metrics.level,
         incomparable=incomparable,
-        is_money_stated=policy.are_stated,
     )
     example = data.covariates.head(EXAMPLE_ROWS)
     return RegistryEntry(

@@ -33,28 +33,6 @@ def create_pipeline() -> Pipeline:
                 name="value_policies",
             ),
             Node(
-                nodes.bound_hidden_confounding,
-                inputs=[
-                    "trial_data",
-                    "nuisances",
-                    "cross_fitted",
-                    "policy_evaluation",
-                    "policy_by_learner",
-                    "params:policy",
-                    "params:metrics",
-                    "params:sensitivity",
-                    "params:wording",
-                    "params:seed",
-                ],
-                outputs=[
-                    "hidden_confounding",
-                    "policy_sensitivity",
-                    "confounding_yardsticks",
-                    "policy_sensitivity_text",
-                ],
-                name="bound_hidden_confounding",
-            ),
-            Node(
                 nodes.compare_policies,
                 inputs=[
                     "trial_data",
@@ -83,6 +61,29 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs="deciding_policy",
                 name="decide",
+            ),
+            Node(
+                nodes.bound_hidden_confounding,
+                inputs=[
+                    "trial_data",
+                    "nuisances",
+                    "cross_fitted",
+                    "policy_evaluation",
+                    "policy_by_learner",
+                    "policy_suite",
+                    "params:policy",
+                    "params:metrics",
+                    "params:sensitivity",
+                    "params:wording",
+                    "params:seed",
+                ],
+                outputs=[
+                    "hidden_confounding",
+                    "policy_sensitivity",
+                    "confounding_yardsticks",
+                    "policy_sensitivity_text",
+                ],
+                name="bound_hidden_confounding",
             ),
             Node(
                 nodes.value_other_money,
