@@ -1,7 +1,8 @@
 """From trials as arrays to effects, decision and verdict: what pipelines and library share."""
 
 from promo_uplift.analysis.arm_allocation import ArmAllocation, allocate_arms
-from promo_uplift.analysis.arms import ArmCurves, ArmEffects, arm_cost_curves, cross_fit_arms
+from promo_uplift.analysis.arm_curves import ArmCurves, arm_cost_curves
+from promo_uplift.analysis.arms import ArmEffects, cross_fit_arms
 from promo_uplift.analysis.decision import (
     PolicyValues,
     bound_households,

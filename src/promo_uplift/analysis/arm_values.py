@@ -7,56 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from promo_uplift.analysis.arms import NO_COVARIATES
+from promo_uplift.analysis.arm_offer import NO_COVARIATES, ArmOffer, means
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.effects import minimum_detectable_effect
-from promo_uplift.metrics import (
-    HouseholdDraws,
-    average_arms,
-    cost_curve,
-    percentile_interval,
-)
-from promo_uplift.metrics.cost_curve import NO_ARM
-from promo_uplift.metrics.gain import Weights
-from promo_uplift.policy import best_free_arm
+from promo_uplift.metrics import HouseholdDraws, percentile_interval
 
 #: The policy that is valued, and the one that does nothing.
 ALLOCATION = "allocation"
 NOBODY = "none"
 #: Share of a budget by which sums of costs may miss it in floating point.
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class ArmOffer:
-    """What every arm promises, brings and costs in every row.
-
-    Attributes
-    ----------
-    rewards, scores : float64 (n, A)
-        Predicted reward against no arm, and its doubly robust score, from models that never saw
-        the row's fold; one unit.
-    costs : float64 (n, A)
-        0 or more; infinite where the arm is not on offer.
-    """
-
-    rewards: FloatArray
-    scores: FloatArray
-    costs: FloatArray
-
-    def only(self, arm: int) -> ArmOffer:
-        """Return the offer of one arm."""
-        return ArmOffer(*(part[:, [arm]] for part in (self.rewards, self.scores, self.costs)))
-
-    def blind(self, fold: IntArray) -> ArmOffer:
-        """Return means over each fold: what a draw without covariates offers to its rows."""
-        offered = np.isfinite(self.costs)
-        rewards, scores, costs = (
-            np.where(offered, part, 0.0) for part in (self.rewards, self.scores, self.costs)
-        )
-        costs = average_arms(costs, fold=fold)
-        costs[:, ~offered.any(axis=0)] = np.inf
-        return ArmOffer(average_arms(rewards, fold=fold), scores, costs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +60,17 @@ def value_under_budget(
     """
     n_rows = len(fold)
     each = budget / n_rows
-    valued = {ALLOCATION: _bought(offer=offer, fold=fold, budget=each, draws=draws)}
+
+    def bought(one: ArmOffer) -> _Valued:
+        return _bought(offer=one, fold=fold, budget=each, draws=draws, level=level)
+
+    valued = {ALLOCATION: bought(offer)}
     valued[NOBODY] = _Valued(np.zeros(draws.counts.shape[1]), 0.0)
     for place, name in enumerate(names):
         alone = offer.only(place)
-        valued[f"{name}, same budget"] = _bought(offer=alone, fold=fold, budget=each, draws=draws)
+        valued[f"{name}, same budget"] = bought(alone)
         valued[f"{name}, for all"] = _everybody(offer=alone, draws=draws)
-    valued[NO_COVARIATES] = _bought(offer=offer.blind(fold), fold=fold, budget=each, draws=draws)
+    valued[NO_COVARIATES] = bought(offer.blind(fold))
     rows = []
     for name, one in valued.items():
         gain = percentile_interval(values=one.gain, level=level)
@@ -132,31 +96,18 @@ def value_under_budget(
     return pd.DataFrame(rows)
 
 
-def _bought(*, offer: ArmOffer, fold: IntArray, budget: float, draws: HouseholdDraws) -> _Valued:
-    """Value what a budget per row buys in each fold, above what is free."""
-    start, saved = best_free_arm(rewards=offer.rewards, costs=offer.costs)
-    own = np.where(start == NO_ARM, 0.0, offer.scores[np.arange(len(start)), np.maximum(start, 0)])
-    paid = np.where(offer.costs == 0.0, np.inf, offer.costs)
-    is_paid = np.isfinite(paid)
-    everything = float(np.where(is_paid, paid, 0.0).sum())
-
-    def bought(scores: FloatArray, drawn: HouseholdDraws) -> FloatArray:
-        curve = cost_curve(
-            rewards=offer.rewards - saved[:, np.newaxis],
-            costs=paid,
-            scores=scores,
-            budgets=[min(budget, everything)],
-            groups=drawn.code,
-            fold=fold,
-            draws=drawn,
-        )
-        return np.asarray(curve.gain[0])
-
+def _bought(
+    *, offer: ArmOffer, fold: IntArray, budget: float, draws: HouseholdDraws, level: float
+) -> _Valued:
+    """Value what a budget per row buys in each fold, and what is free."""
+    paid = np.where(np.isfinite(offer.costs), offer.costs, 0.0)
+    budgets = [min(budget, float(paid.sum()))]
     sample = HouseholdDraws(draws.code, np.ascontiguousarray(draws.counts[:, :1]))
+    # what is "gained" of the costs is what is spent, fold by fold
+    spent = offer.curve(budgets=budgets, fold=fold, draws=sample, level=level, scores=paid)
     return _Valued(
-        gain=bought(offer.scores - own[:, np.newaxis], draws) + _means(own, draws),
-        # what is "gained" of the costs is what is spent, fold by fold
-        spend=float(bought(np.where(is_paid, paid, 0.0), sample)[0]),
+        gain=offer.curve(budgets=budgets, fold=fold, draws=draws, level=level).gain[0],
+        spend=float(spent.gain[0, 0]),
     )
 
 
@@ -164,10 +115,6 @@ def _everybody(*, offer: ArmOffer, draws: HouseholdDraws) -> _Valued:
     """Value the one arm for everybody to whom it is on offer."""
     is_offered = np.isfinite(offer.costs[:, 0])
     return _Valued(
-        gain=_means(np.where(is_offered, offer.scores[:, 0], 0.0), draws),
-        spend=float(np.where(is_offered, offer.costs[:, 0], 0.0).mean()),
+        gain=means(np.where(is_offered, offer.scores[:, 0], 0.0), draws),
+        spend=float(offer.for_all[0]),
     )
-
-
-def _means(values: FloatArray, draws: HouseholdDraws) -> FloatArray:
-    return Weights.of(code=draws.code, counts=draws.counts).means(values)
