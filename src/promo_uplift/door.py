@@ -672,15 +672,9 @@ def table_parameters(
             f"`parameters` must hold only {', '.join(CONFIGURATION)}; got {', '.join(unknown)}."
         )
     _merge(chosen, dict(overrides or {}))
-    candidates = chosen["estimation"]["candidates"]
-    given = chosen["estimation"]["learners"]
-    # a learner of the registry that does not compete is not fitted
-    chosen["estimation"]["learners"] = {
-        name: learner
-        for name, learner in given.items()
-        if name in candidates or name in analysis.BASELINES or "class" in learner
-    }
-    return AnalysisParameters.model_validate(chosen), values["table"]
+    typed = AnalysisParameters.model_validate(chosen)
+    competing = analysis.only_what_competes(typed.estimation)
+    return typed.model_copy(update={"estimation": competing}), values["table"]
 
 
 def _money(

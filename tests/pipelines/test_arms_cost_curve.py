@@ -170,7 +170,8 @@ def test_at_the_stated_budget_the_curve_is_the_value_of_the_allocation(experimen
         **shared,
     ).value.set_index("policy")
     table = curves.table().set_index(["policy", "budget"])
-    assert len(table) == 4 * 21
+    assert len(table) == 4 * (20 + 2)
+    assert (table.xs(0.0, level="budget")["gain"] == 0.0).all()
     for policy_, name in (
         (ALL_ARMS, "allocation"),
         ("letter", "letter, same budget"),

@@ -81,7 +81,7 @@ def arm_cost_curves(
         With a stated margin arms are bought for their profit, as :func:`allocate_arms` does, and
         the gain is profit in USD; None: the outcome.
     budget : float, optional
-        One more, over all rows, as :func:`allocate_arms` takes it.
+        One more, over all rows, as :func:`allocate_arms` takes it; with it comes a budget of 0.
 
     Raises
     ------
@@ -121,5 +121,6 @@ def _steps(*, offer: ArmOffer, budgets: Sequence[float] | None, budget: float | 
     )
     if budget is None or not np.isfinite(budget):
         return steps
-    own = budget / len(offer.costs)
-    return np.sort(np.append(steps[~np.isclose(steps, own, rtol=1e-9, atol=0.0)], own))
+    for own in (0.0, budget / len(offer.costs)):
+        steps = np.sort(np.append(steps[~np.isclose(steps, own, rtol=1e-9, atol=0.0)], own))
+    return steps
