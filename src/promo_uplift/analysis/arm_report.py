@@ -83,7 +83,7 @@ def arm_verdicts_text(*, table: ArmsTable, analyses: Mapping[str, Analysis], wid
 def cost_curve_table(curves: ArmCurves) -> pd.DataFrame:
     """Curves, then their differences, with each budget over all rows beside that per row."""
     table = pd.concat([curves.table(), curves.differences()], ignore_index=True)
-    table.insert(1, "budget_all_rows", table["budget"] * len(curves.effects.fold))
+    table.insert(2, "budget_all_rows", table["budget"] * len(curves.effects.fold))
     return table
 
 

@@ -87,7 +87,7 @@ def cost_curve_figure(
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}" if n_rows >= 10 else "{x:,.2f}"))
     axis.set_xlabel(f"Budget for all {n_rows:,} {wording.subjects}, USD", fontsize=10.5)
     what = "Profit, USD" if policy.are_stated else f"Gain, {wording.unit}"
-    axis.set_ylabel(f"{what} per {wording.subject} over no {wording.treatment}", fontsize=10.5)
+    axis.set_ylabel(f"{what} per {wording.subject},\nover no {wording.treatment}", fontsize=10.5)
     _heading(axis, "What does a budget buy, and is it worth choosing between the arms?")
     figure.legend(frameon=False, fontsize=9.5, ncols=3, loc="outside upper center")
     _note(figure, _words(curves, policy, wording))
