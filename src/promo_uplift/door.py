@@ -333,7 +333,7 @@ class ArmsResult:
     def cost_curve(
         self,
         *,
-        costs: Mapping[Scalar, float] | None = None,
+        costs: Mapping[Scalar, float | Sequence[float] | FloatArray] | None = None,
         budgets: Sequence[float] | None = None,
         learner: str | None = None,
         replicates: int = 200,
@@ -346,7 +346,8 @@ class ArmsResult:
         Parameters
         ----------
         costs : mapping, optional
-            Cost of each arm for one row, above 0; None: 1 each.
+            Cost of each arm, 0 or more: for any row, or one for each row of the table (infinite
+            where the arm is not on offer); None: 1 each.
         budgets : sequence of float, optional
             Per row, ascending; None: 20 steps up to the dearest arm for all.
         learner : str, optional
@@ -362,7 +363,7 @@ class ArmsResult:
 
         Raises
         ------
-        LearnerError, MetricError
+        LearnerError, PolicyError, MetricError
             Naming the learner, the costs or the budgets.
         """
         first = next(iter(self.arms.values()))
