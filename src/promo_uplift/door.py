@@ -333,7 +333,7 @@ class ArmsResult:
     def cost_curve(
         self,
         *,
-        costs: Mapping[Scalar, float] | None = None,
+        costs: Mapping[Scalar, float | Sequence[float] | FloatArray] | None = None,
         budgets: Sequence[float] | None = None,
         learner: str | None = None,
         replicates: int = 200,
@@ -346,7 +346,8 @@ class ArmsResult:
         Parameters
         ----------
         costs : mapping, optional
-            Cost of each arm for one row, above 0; None: 1 each.
+            Cost of each arm, 0 or more: for any row, or one for each row of the table (infinite
+            where the arm is not on offer); None: 1 each.
         budgets : sequence of float, optional
             Per row, ascending; None: 20 steps up to the dearest arm for all.
         learner : str, optional
@@ -362,7 +363,7 @@ class ArmsResult:
 
         Raises
         ------
-        LearnerError, MetricError
+        LearnerError, PolicyError, MetricError
             Naming the learner, the costs or the budgets.
         """
         first = next(iter(self.arms.values()))
@@ -672,15 +673,9 @@ def table_parameters(
             f"`parameters` must hold only {', '.join(CONFIGURATION)}; got {', '.join(unknown)}."
         )
     _merge(chosen, dict(overrides or {}))
-    candidates = chosen["estimation"]["candidates"]
-    given = chosen["estimation"]["learners"]
-    # a learner of the registry that does not compete is not fitted
-    chosen["estimation"]["learners"] = {
-        name: learner
-        for name, learner in given.items()
-        if name in candidates or name in analysis.BASELINES or "class" in learner
-    }
-    return AnalysisParameters.model_validate(chosen), values["table"]
+    typed = AnalysisParameters.model_validate(chosen)
+    competing = analysis.only_what_competes(typed.estimation)
+    return typed.model_copy(update={"estimation": competing}), values["table"]
 
 
 def _money(

@@ -43,6 +43,7 @@ VERDICT_TEXTS = (
     ("prospective_text",),
     ("experiment_verdict_text",),
     ("scoring_text",),
+    ("arm_allocation_text",),
 )
 #: Records whose verdict and findings become tags.
 VERDICT_RECORDS = ("effect_verdict", "campaign_verdict", "prospective_verdict")

@@ -7,6 +7,7 @@ import os
 from kedro.pipeline import Pipeline
 
 from promo_uplift.pipelines import (
+    arms,
     benchmark,
     causal_estimation,
     data_engineering,
@@ -40,6 +41,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "reporting": reporting.create_pipeline(),
     }
     neighbours = {
+        "arms": arms.create_pipeline(),
         "experiment_result": experiment_result.create_pipeline(),
         "scoring": scoring.create_pipeline(),
         "panel_effects": panel_effects.create_pipeline(),

@@ -9,6 +9,7 @@ from kedro.pipeline import Node, Pipeline
 ENVIRONMENTS = ("base", "test", "original", "simulated", "table")
 #: Pipelines of their own, beside the way from data to decision.
 BESIDE = {
+    "arms",
     "simulation",
     "benchmark",
     "outside_sets",

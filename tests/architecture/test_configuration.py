@@ -76,7 +76,7 @@ def test_every_parameter_is_read_and_valid(parameters, pipelines):
     types = typed_parameters(pipelines)
     given = {name for name in parameters if not name.startswith("_")}
     # tables are read in their own environment only
-    assert given | {"table", "outside_sets"} == set(types)
+    assert given | {"table", "arms", "outside_sets"} == set(types)
     for name in given:
         (model,) = types[name]
         if issubclass(model, BaseModel):

@@ -63,8 +63,9 @@ def page(root):
 
 
 def names_of_both_doors(load_configuration):
-    table = {"table": load_configuration("table")["parameters"]["table"]}
-    return parameter_names(load_configuration("base")["parameters"] | table)
+    tables = load_configuration("table")["parameters"]
+    own = {name: tables[name] for name in ("table", "arms")}
+    return parameter_names(load_configuration("base")["parameters"] | own)
 
 
 def test_every_parameter_is_documented(page, load_configuration):

@@ -8,16 +8,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from promo_uplift.analysis import arm_cost_curves, cross_fit_arms
-from promo_uplift.analysis.arms import ALL_ARMS, NO_COVARIATES
-from promo_uplift.contracts.errors import LearnerError, MetricError
-from promo_uplift.contracts.parameters import TableParameters
+from promo_uplift.analysis import allocate_arms, arm_cost_curves, cross_fit_arms
+from promo_uplift.analysis.arm_offer import ALL_ARMS, NO_COVARIATES
+from promo_uplift.analysis.arms import refuse_arm_learner
+from promo_uplift.contracts.errors import LearnerError, MetricError, PolicyError
+from promo_uplift.contracts.parameters import PolicyParameters, TableParameters
 from promo_uplift.door import table_parameters
 from promo_uplift.trials import table_arms
 
 N = 3_000
 SHARES = {"none": 0.5, "letter": 0.3, "call": 0.2}
 COSTS = {"letter": 1.0, "call": 2.0}
+MONEY = PolicyParameters(
+    margin_rate=0.9,
+    contact_cost_usd=0.0,
+    redemption_cost_usd=0.0,
+    values_are_assumptions=False,
+    grid_points=11,
+    support_quantile=0.0,
+)
 
 
 def world(seed=1, confounded=False):
@@ -128,20 +137,75 @@ def test_the_joint_curve_beats_each_arm_and_reaches_what_the_truth_allows(experi
     assert joint["spend"] <= 1.5
 
 
+def test_what_is_free_is_given_before_any_budget_and_what_is_not_on_offer_never(experiment):
+    _, _, effects = experiment
+    asked = {"effects": effects, "budgets": [0.5, 1.0], "replicates": 50, "level": 0.95, "seed": 1}
+    call, letter = effects.names.index("call"), effects.names.index("letter")
+    nobody = np.full(N, np.inf)
+    nobody[0] = 1.0  # one step, for one row
+    curves = arm_cost_curves(costs={"letter": 0.0, "call": nobody}, **asked).curves
+    free = np.where(effects.cate[:, letter] > 0.0, effects.scores[:, letter], 0.0)
+    largest = 2.0 * np.abs(effects.scores[0]).max() / N
+    for policy in (ALL_ARMS, "letter"):
+        assert curves[policy].gain[0, 0] == pytest.approx(free.mean(), abs=largest)
+    only = effects.scores[0, call] * (effects.cate[0, call] > 0.0) / N
+    assert curves["call"].gain[1, 0] == pytest.approx(only)
+    # the same cost in every row is that cost
+    row_by_row = arm_cost_curves(costs={"letter": np.ones(N), "call": [2.0] * N}, **asked).table()
+    pd.testing.assert_frame_equal(arm_cost_curves(costs=COSTS, **asked).table(), row_by_row)
+
+
+@pytest.mark.parametrize("policy", [None, MONEY])
+def test_at_the_stated_budget_the_curve_is_the_value_of_the_allocation(experiment, policy):
+    _, _, effects = experiment
+    shared = {"effects": effects, "costs": COSTS, "replicates": 50, "level": 0.95, "seed": 1}
+    budget = 0.4321 * N
+    curves = arm_cost_curves(budgets=None, policy=policy, budget=budget, **shared)
+    value = allocate_arms(
+        control="none",
+        budget=budget,
+        policy=policy or settings().policy,
+        verdicts=dict.fromkeys(COSTS, "publish"),
+        power=0.8,
+        **shared,
+    ).value.set_index("policy")
+    table = curves.table().set_index(["policy", "budget"])
+    assert len(table) == 4 * (20 + 2)
+    assert (table.xs(0.0, level="budget")["gain"] == 0.0).all()
+    for policy_, name in (
+        (ALL_ARMS, "allocation"),
+        ("letter", "letter, same budget"),
+        (NO_COVARIATES, NO_COVARIATES),
+    ):
+        own = table.loc[(policy_, budget / N)]
+        assert own["gain"] == value.loc[name, "gain"]
+        assert own["ci_low"] == value.loc[name, "gain_ci_low"]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"costs": {"letter": 1.0}}, "`costs` must give the cost of every arm"),
-        ({"costs": {"letter": 0.0, "call": 1.0}}, "above 0"),
+        ({"costs": {"letter": -1.0, "call": 1.0}}, "`costs` must be 0 or more"),
+        ({"costs": {"letter": np.nan, "call": 1.0}}, "1 of 'letter' are not"),
+        ({"costs": dict.fromkeys(COSTS, 0.0)}, "above 0 for one arm on offer"),
+        ({"costs": None, "policy": MONEY}, "`costs` must be given where a margin is stated"),
         ({"budgets": [2.0, 1.0]}, "`budgets`"),
     ],
 )
 def test_curves_refuse_by_name(experiment, change, says):
     good = {"costs": COSTS, "budgets": [1.0], "replicates": 2, "level": 0.95, "seed": 1}
-    with pytest.raises(MetricError, match=says):
+    with pytest.raises((MetricError, PolicyError), match=says):
         arm_cost_curves(effects=experiment[2], **(good | change))
 
 
 def test_a_learner_that_is_not_configured_is_refused(experiment):
     with pytest.raises(LearnerError, match="`learner` must be one of"):
         effects_of(experiment[0], learner="no_such_learner")
+
+
+@pytest.mark.parametrize("learner", ["random", "ensemble"])
+def test_a_learner_that_predicts_no_effect_by_itself_is_refused(learner):
+    estimation = table_parameters()[0].estimation
+    with pytest.raises(LearnerError, match="`learner` must predict an effect by itself"):
+        refuse_arm_learner(learner=learner, estimation=estimation)

@@ -1,7 +1,17 @@
 """From trials as arrays to effects, decision and verdict: what pipelines and library share."""
 
 from promo_uplift.analysis.arm_allocation import ArmAllocation, allocate_arms
-from promo_uplift.analysis.arms import ArmCurves, ArmEffects, arm_cost_curves, cross_fit_arms
+from promo_uplift.analysis.arm_curves import ArmCurves, arm_cost_curves
+from promo_uplift.analysis.arm_report import (
+    analyse_arms,
+    arm_allocation_text,
+    arm_checks_table,
+    arm_effects_table,
+    arm_verdicts_text,
+    cost_curve_table,
+)
+from promo_uplift.analysis.arm_table import ArmsTable, read_arms
+from promo_uplift.analysis.arms import ArmEffects, cross_fit_arms
 from promo_uplift.analysis.decision import (
     PolicyValues,
     bound_households,
@@ -54,7 +64,7 @@ from promo_uplift.analysis.recommendation import (
     recommendation_text,
 )
 from promo_uplift.analysis.repeats import repeated_effects
-from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
+from promo_uplift.analysis.run import Analysis, analyse_trials, only_what_competes, refuse_unknown
 from promo_uplift.analysis.scoring import (
     CanonicalData,
     Households,
@@ -79,6 +89,7 @@ __all__ = [
     "ArmAllocation",
     "ArmCurves",
     "ArmEffects",
+    "ArmsTable",
     "CanonicalData",
     "ExperimentConclusion",
     "Heterogeneity",
@@ -89,8 +100,13 @@ __all__ = [
     "PolicyValues",
     "Recommendation",
     "allocate_arms",
+    "analyse_arms",
     "analyse_trials",
+    "arm_allocation_text",
+    "arm_checks_table",
     "arm_cost_curves",
+    "arm_effects_table",
+    "arm_verdicts_text",
     "average_effects",
     "bound_hidden_confounding",
     "bound_households",
@@ -100,6 +116,7 @@ __all__ = [
     "compare_definitions",
     "compare_policies",
     "conclude_experiment",
+    "cost_curve_table",
     "cross_fit_arms",
     "cross_fit_learners",
     "data_contract",
@@ -117,6 +134,7 @@ __all__ = [
     "households_of_a_table",
     "in_outcome_unit",
     "list_households",
+    "only_what_competes",
     "overlap_of",
     "plan_next_experiment",
     "plan_record",
@@ -124,6 +142,7 @@ __all__ = [
     "policies_to_bound",
     "rank_learners",
     "reach_verdict",
+    "read_arms",
     "recommend",
     "recommendation_text",
     "refuse_unknown",

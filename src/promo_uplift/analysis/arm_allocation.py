@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from promo_uplift.analysis.arm_values import (
-    ALLOCATION,
-    NOBODY,
-    ArmOffer,
-    value_under_budget,
-)
+from promo_uplift.analysis.arm_offer import ArmOffer, Costs
+from promo_uplift.analysis.arm_values import ALLOCATION, NOBODY, value_under_budget
 from promo_uplift.analysis.arms import ArmEffects
-from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
 from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray
 from promo_uplift.metrics import household_draws
 from promo_uplift.metrics.cost_curve import NO_ARM
-from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import ALLOCATION_REASONS, REASONS, allocate
 
 WITHHELD = "verdict_withholds"
@@ -119,7 +113,7 @@ def allocate_arms(
     *,
     effects: ArmEffects,
     control: str,
-    costs: Mapping[str, float | Sequence[float] | FloatArray],
+    costs: Costs,
     budget: float,
     policy: PolicyParameters,
     verdicts: Mapping[str, VerdictName],
@@ -173,19 +167,16 @@ def allocate_arms(
     ----------
     Sverdrup, Wu, Athey & Wager (2023), arXiv:2306.11979.
     """
-    price = _prices(costs=costs, effects=effects)
-    margin = policy.expected.margin_per_unit if policy.are_stated else 1.0
-    spent = np.where(np.isfinite(price), price, 0.0) if policy.are_stated else 0.0
-    offer = ArmOffer(
-        margin * effects.cate - spent, margin * effects.scores - spent, effects.scores, price
+    offer = ArmOffer.of(
+        effects=effects, costs=costs, policy=policy, replicates=replicates, seed=seed
     )
-    n_rows = len(price)
+    n_rows = len(offer.costs)
     arm, reason = np.full(n_rows, NO_ARM), np.zeros(n_rows, dtype=np.int64)
     prices, gap = [], 0.0
     for number in np.unique(effects.fold):
         rows = np.flatnonzero(effects.fold == number)
         found = allocate(
-            rewards=offer.rewards[rows], costs=price[rows], budget=budget * len(rows) / n_rows
+            rewards=offer.rewards[rows], costs=offer.costs[rows], budget=budget * len(rows) / n_rows
         )
         arm[rows], reason[rows] = found.arm, found.reason
         prices.append(found.shadow_price)
@@ -197,9 +188,6 @@ def allocate_arms(
     draws = household_draws(
         groups=effects.groups, replicates=replicates, rng=np.random.default_rng(seed)
     )
-    money = policy.draws(
-        replicates=replicates, rng=derived_rng(seed=seed, purpose="arm_allocation/money")
-    )
     return ArmAllocation(
         table=table,
         value=value_under_budget(
@@ -208,7 +196,6 @@ def allocate_arms(
             fold=effects.fold,
             budget=budget,
             draws=draws,
-            margin=None if money is None else money.margin_per_unit - money.margin_per_unit[0],
             level=level,
             power=power,
         ),
@@ -221,26 +208,6 @@ def allocate_arms(
         is_profit=policy.are_stated,
         level=level,
     )
-
-
-def _prices(
-    *, costs: Mapping[str, float | Sequence[float] | FloatArray], effects: ArmEffects
-) -> FloatArray:
-    if set(costs) != set(effects.names):
-        raise PolicyError(
-            f"`costs` must give the cost of every arm, {list(effects.names)}; got {sorted(costs)}."
-        )
-    n_rows = len(effects.fold)
-    columns = []
-    for name in effects.names:
-        given = np.asarray(costs[name], dtype=np.float64)
-        if given.shape not in ((), (n_rows,)):
-            raise PolicyError(
-                f"`costs[{name!r}]` must be a number, or one for each of the {n_rows} rows of the "
-                f"table; got shape {given.shape}."
-            )
-        columns.append(np.broadcast_to(given, n_rows))
-    return np.column_stack(columns)
 
 
 def _households(

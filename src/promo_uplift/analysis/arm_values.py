@@ -2,68 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from promo_uplift.analysis.arms import NO_COVARIATES
+from promo_uplift.analysis.arm_offer import NO_COVARIATES, ArmOffer
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.effects import minimum_detectable_effect
-from promo_uplift.metrics import (
-    HouseholdDraws,
-    average_arms,
-    cost_curve,
-    percentile_interval,
-)
-from promo_uplift.metrics.cost_curve import NO_ARM
-from promo_uplift.metrics.gain import Weights
-from promo_uplift.policy import best_free_arm
+from promo_uplift.metrics import HouseholdDraws, percentile_interval
 
 #: The policy that is valued, and the one that does nothing.
 ALLOCATION = "allocation"
 NOBODY = "none"
 #: Share of a budget by which sums of costs may miss it in floating point.
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class ArmOffer:
-    """What every arm promises, brings and costs in every row.
-
-    Attributes
-    ----------
-    rewards, scores : float64 (n, A)
-        Predicted reward against no arm, and its doubly robust score, from models that never saw
-        the row's fold; one unit.
-    effects : float64 (n, A)
-        Doubly robust score of the outcome, of which the margin is paid.
-    costs : float64 (n, A)
-        0 or more; infinite where the arm is not on offer.
-    """
-
-    rewards: FloatArray
-    scores: FloatArray
-    effects: FloatArray
-    costs: FloatArray
-
-    def only(self, arm: int) -> ArmOffer:
-        """Return the offer of one arm."""
-        return ArmOffer(
-            *(part[:, [arm]] for part in (self.rewards, self.scores, self.effects, self.costs))
-        )
-
-    def blind(self, fold: IntArray) -> ArmOffer:
-        """Return means over each fold: what a draw without covariates offers to its rows."""
-        offered = np.isfinite(self.costs)
-        rewards, scores, effects, costs = (
-            np.where(offered, part, 0.0)
-            for part in (self.rewards, self.scores, self.effects, self.costs)
-        )
-        costs = average_arms(costs, fold=fold)
-        costs[:, ~offered.any(axis=0)] = np.inf
-        return ArmOffer(average_arms(rewards, fold=fold), scores, effects, costs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +34,6 @@ def value_under_budget(
     fold: IntArray,
     budget: float,
     draws: HouseholdDraws,
-    margin: FloatArray | None,
     level: float,
     power: float,
 ) -> pd.DataFrame:
@@ -98,8 +50,6 @@ def value_under_budget(
         Over all rows.
     draws : HouseholdDraws
         The same for every policy.
-    margin : float64 (1 + B,) or None
-        Of each replicate less the expected one, which ``offer`` is at; None where it is known.
     level, power : float
         Of the intervals, and of the minimum detectable difference.
 
@@ -110,14 +60,17 @@ def value_under_budget(
     """
     n_rows = len(fold)
     each = budget / n_rows
-    market = _Market(fold, each, draws, margin)
-    valued = {ALLOCATION: market.bought(offer)}
+
+    def bought(one: ArmOffer) -> _Valued:
+        return _bought(offer=one, fold=fold, budget=each, draws=draws, level=level)
+
+    valued = {ALLOCATION: bought(offer)}
     valued[NOBODY] = _Valued(np.zeros(draws.counts.shape[1]), 0.0)
     for place, name in enumerate(names):
         alone = offer.only(place)
-        valued[f"{name}, same budget"] = market.bought(alone)
-        valued[f"{name}, for all"] = market.everybody(alone)
-    valued[NO_COVARIATES] = market.bought(offer.blind(fold))
+        valued[f"{name}, same budget"] = bought(alone)
+        valued[f"{name}, for all"] = _everybody(offer=alone, draws=draws)
+    valued[NO_COVARIATES] = bought(offer.blind(fold))
     rows = []
     for name, one in valued.items():
         gain = percentile_interval(values=one.gain, level=level)
@@ -143,60 +96,21 @@ def value_under_budget(
     return pd.DataFrame(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Market:
-    """What an offer is worth to a budget per row, on the same replicates."""
+def _bought(
+    *, offer: ArmOffer, fold: IntArray, budget: float, draws: HouseholdDraws, level: float
+) -> _Valued:
+    """Value what a budget per row buys in each fold, and what is free."""
+    paid = np.where(np.isfinite(offer.costs), offer.costs, 0.0)
+    budgets = [min(budget, float(paid.sum()))]
+    sample = HouseholdDraws(draws.code, np.ascontiguousarray(draws.counts[:, :1]))
+    # what is "gained" of the costs is what is spent, fold by fold
+    spent = offer.curve_of(scores=paid, budgets=budgets, fold=fold, draws=sample, level=level)
+    return _Valued(
+        gain=offer.curve(budgets=budgets, fold=fold, draws=draws, level=level).gain[0],
+        spend=float(spent.gain[0, 0]),
+    )
 
-    fold: IntArray
-    budget: float
-    draws: HouseholdDraws
-    margin: FloatArray | None
 
-    def bought(self, offer: ArmOffer) -> _Valued:
-        """Value what the budget buys in each fold, above what is free."""
-        start, saved = best_free_arm(rewards=offer.rewards, costs=offer.costs)
-        rows, place = np.arange(len(start)), np.maximum(start, 0)
-        paid = np.where(offer.costs == 0.0, np.inf, offer.costs)
-        is_paid = np.isfinite(paid)
-        everything = float(np.where(is_paid, paid, 0.0).sum())
-
-        def bought(scores: FloatArray, drawn: HouseholdDraws) -> FloatArray:
-            curve = cost_curve(
-                rewards=offer.rewards - saved[:, np.newaxis],
-                costs=paid,
-                scores=scores,
-                budgets=[min(self.budget, everything)],
-                groups=drawn.code,
-                fold=self.fold,
-                draws=drawn,
-            )
-            return np.asarray(curve.gain[0])
-
-        def gain(scores: FloatArray) -> FloatArray:
-            own = np.where(start == NO_ARM, 0.0, scores[rows, place])
-            return bought(scores - own[:, np.newaxis], self.draws) + self._means(own)
-
-        sample = HouseholdDraws(self.draws.code, np.ascontiguousarray(self.draws.counts[:, :1]))
-        return _Valued(
-            gain=self._paid(offer, gain),
-            # what is "gained" of the costs is what is spent, fold by fold
-            spend=float(bought(np.where(is_paid, paid, 0.0), sample)[0]),
-        )
-
-    def everybody(self, offer: ArmOffer) -> _Valued:
-        """Value the one arm for everybody to whom it is on offer."""
-        is_offered = np.isfinite(offer.costs[:, 0])
-        return _Valued(
-            gain=self._paid(
-                offer, lambda scores: self._means(np.where(is_offered, scores[:, 0], 0.0))
-            ),
-            spend=float(np.where(is_offered, offer.costs[:, 0], 0.0).mean()),
-        )
-
-    def _paid(self, offer: ArmOffer, gain: Callable[[FloatArray], FloatArray]) -> FloatArray:
-        """Gain at the expected margin, and what each replicate's margin adds."""
-        known = gain(offer.scores)
-        return known if self.margin is None else known + self.margin * gain(offer.effects)
-
-    def _means(self, values: FloatArray) -> FloatArray:
-        return Weights.of(code=self.draws.code, counts=self.draws.counts).means(values)
+def _everybody(*, offer: ArmOffer, draws: HouseholdDraws) -> _Valued:
+    """Value the one arm for everybody to whom it is on offer."""
+    return _Valued(gain=offer.for_everybody(draws), spend=float(offer.for_all[0]))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
-import pandas as pd
 
-from promo_uplift.contracts.errors import LearnerError, MetricError
-from promo_uplift.contracts.parameters import AnalysisParameters
+from promo_uplift.contracts.errors import LearnerError
+from promo_uplift.contracts.parameters import AnalysisParameters, EstimationParameters
 from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray, TrialData
-from promo_uplift.metrics import CostCurve, average_arms, cost_curve, household_draws
+from promo_uplift.learners import learner_role
 from promo_uplift.nuisance.boosting import BinnedFeatures
 from promo_uplift.nuisance.covariates import covariate_matrix
 from promo_uplift.nuisance.crossfit import cross_fit_nuisances
@@ -21,12 +20,7 @@ from promo_uplift.nuisance.scores import multi_arm_scores
 from promo_uplift.nuisance.seeding import derived_seed
 from promo_uplift.trials import TableArms, household_folds
 from promo_uplift.tuning.search import Split, fit_on_split
-
-#: Name of the curve that spends on all arms, and of the one that knows no covariates.
-ALL_ARMS = "all arms"
-NO_COVARIATES = "all arms, at random"
-#: Budgets of a curve for which none are given.
-N_BUDGETS = 20
+from promo_uplift.tuning.stacking import is_combination
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +47,6 @@ class ArmEffects:
     groups: IntArray
     learner: str
     n_clipped: int
-
-
-@dataclass(frozen=True, slots=True)
-class ArmCurves:
-    """Cost curves of all arms together, of each alone, and of all without covariates.
-
-    Attributes
-    ----------
-    curves : dict of CostCurve
-        By policy, on the same household draws.
-    effects : ArmEffects
-    """
-
-    curves: dict[str, CostCurve]
-    effects: ArmEffects
-
-    def table(self) -> pd.DataFrame:
-        """Gain over the budget, per household, one row per policy and budget."""
-        return self._stacked(self.curves)
-
-    def differences(self) -> pd.DataFrame:
-        """Gain of all arms together less that of each other policy, paired, by budget."""
-        joint = self.curves[ALL_ARMS]
-        return self._stacked(
-            {
-                f"{ALL_ARMS} - {name}": joint.minus(one)
-                for name, one in self.curves.items()
-                if name != ALL_ARMS
-            }
-        )
-
-    @staticmethod
-    def _stacked(curves: Mapping[str, CostCurve]) -> pd.DataFrame:
-        tables = {name: one.table() for name, one in curves.items()}
-        stacked = pd.concat(tables, names=["policy", "_"])
-        return stacked.reset_index("policy").reset_index(drop=True)
 
 
 class _Shared(TypedDict):
@@ -123,13 +81,9 @@ def cross_fit_arms(
     Raises
     ------
     LearnerError
-        If the learner is not configured, or a training set lacks an arm.
+        As :func:`refuse_arm_learner`, or if a training set lacks an arm.
     """
-    configured = parameters.estimation.learners
-    if learner not in configured:
-        raise LearnerError(
-            f"`learner` must be one of the configured {sorted(configured)}; got {learner!r}."
-        )
+    refuse_arm_learner(learner=learner, estimation=parameters.estimation)
     fold = household_folds(groups=arms.groups, n_folds=parameters.nuisance.n_folds, seed=seed)
     shared: _Shared = {
         "arms": arms,
@@ -155,61 +109,24 @@ def cross_fit_arms(
     )
 
 
-def arm_cost_curves(
-    *,
-    effects: ArmEffects,
-    costs: Mapping[str, float] | None,
-    budgets: Sequence[float] | None,
-    replicates: int,
-    level: float,
-    seed: int,
-) -> ArmCurves:
-    """Value what a budget buys with all arms, with each alone, and without covariates.
-
-    Parameters
-    ----------
-    effects : ArmEffects
-    costs : mapping of str to float, optional
-        Cost of each arm for one row; None: 1 each.
-    budgets : sequence of float, optional
-        Per row, ascending; None: even steps up to the dearest arm for all.
-    replicates, level, seed
-        Of the household bootstrap, the same draws for every curve.
+def refuse_arm_learner(*, learner: str, estimation: EstimationParameters) -> None:
+    """Refuse a learner that cannot predict the effects of arms.
 
     Raises
     ------
-    MetricError
-        If an arm has no cost, or as :func:`promo_uplift.metrics.cost_curve`.
+    LearnerError
+        If it is not configured, only ranks, or is a combination of others.
     """
-    priced = dict.fromkeys(effects.names, 1.0) if costs is None else {**costs}
-    if set(priced) != set(effects.names):
-        raise MetricError(
-            f"`costs` must give the cost of every arm, {list(effects.names)}; got {sorted(priced)}."
+    configured = estimation.learners
+    if learner not in configured:
+        raise LearnerError(
+            f"`learner` must be one of the configured {sorted(configured)}; got {learner!r}."
         )
-    price = np.array([float(priced[name]) for name in effects.names])
-    steps = np.linspace(0.0, price.max(), N_BUDGETS + 1)[1:] if budgets is None else budgets
-
-    draws = household_draws(
-        groups=effects.groups, replicates=replicates, rng=np.random.default_rng(seed)
-    )
-
-    def curve(rewards: FloatArray, columns: list[int]) -> CostCurve:
-        return cost_curve(
-            rewards=rewards[:, columns],
-            costs=price[columns],
-            scores=effects.scores[:, columns],
-            budgets=steps,
-            groups=effects.groups,
-            fold=effects.fold,
-            draws=draws,
-            level=level,
+    if learner_role(learner) == "ranking_only" or is_combination(learner):
+        raise LearnerError(
+            f"`learner` must predict an effect by itself; `{learner}` only ranks, or combines "
+            "other learners. Name one of `estimation.candidates`."
         )
-
-    everything = list(range(len(effects.names)))
-    curves = {ALL_ARMS: curve(effects.cate, everything)}
-    curves |= {name: curve(effects.cate, [place]) for place, name in enumerate(effects.names)}
-    curves[NO_COVARIATES] = curve(average_arms(effects.cate, fold=effects.fold), everything)
-    return ArmCurves(curves=curves, effects=effects)
 
 
 def _propensities(
@@ -324,7 +241,7 @@ def _arm_cate(
             name=learner,
             data=data,
             split=Split.of(nuisances=nuisances, held_out=held_out, fold=held_out),
-            choice=parameters.estimation.learners[learner].defaults,
+            choice=parameters.estimation.learners[learner].default_choice,
             seed=seed,
             features=of_rows,
         )

@@ -24,7 +24,11 @@ from promo_uplift.analysis.heterogeneity import Heterogeneity, find_heterogeneit
 from promo_uplift.analysis.policies import compare_policies
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.checks import CheckResult, Verdict, validate_check_parameters
-from promo_uplift.contracts.parameters import AnalysisParameters
+from promo_uplift.contracts.parameters import (
+    BASELINES,
+    AnalysisParameters,
+    EstimationParameters,
+)
 from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances, TrialData
 from promo_uplift.effects import PlaceboEffect, no_placebo
 from promo_uplift.features import WindowAudit
@@ -98,6 +102,19 @@ def refuse_unknown(parameters: AnalysisParameters) -> None:
     check_configured_learners(parameters.estimation.learners)
     if parameters.policies is not None:
         check_policies(policies=parameters.policies, policy=parameters.policy)
+
+
+def only_what_competes(estimation: EstimationParameters) -> EstimationParameters:
+    """Leave out learners of the registry that are neither candidates nor baselines.
+
+    A learner of the user's own stays.
+    """
+    kept = {
+        name: learner
+        for name, learner in estimation.learners.items()
+        if name in estimation.candidates or name in BASELINES or learner.class_path is not None
+    }
+    return estimation.model_copy(update={"learners": kept})
 
 
 def analyse_trials(

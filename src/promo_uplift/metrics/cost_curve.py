@@ -206,8 +206,12 @@ class CostCurve:
             ``budget, spend, gain, std_err, ci_low, ci_high, area, area_ci_low, area_ci_high``.
         """
         tails = [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0]
-        low, high = np.quantile(self.gain[:, 1:], tails, axis=1)
-        area_low, area_high = np.quantile(self.area[:, 1:], tails, axis=1)
+        low, high, area_low, area_high = (
+            bound
+            for values in (self.gain, self.area)
+            # ranks as those of :func:`percentile_interval`
+            for bound in np.quantile(values[:, 1:], tails, axis=1, method="weibull")
+        )
         return pd.DataFrame(
             {
                 "budget": self.budgets,

@@ -284,8 +284,9 @@ def one_trial(trials: Sequence[TableTrial]) -> TableTrial:
     arms = [trial.arm for trial in trials]
     raise TrialError(
         f"`table.arm` must name the arm that this run compares with {trials[0].control!r}; the "
-        f"table holds {_listed(arms)}. Run once for each (--params 'table.arm={arms[0]}'), or call "
-        "promo_uplift.analyse, which takes them all."
+        f"table holds {_listed(arms)}. Run once for each (--params 'table.arm={arms[0]}'), call "
+        "promo_uplift.analyse, which takes them all, or spend a budget on them with "
+        "`--pipelines arms`."
     )
 
 
@@ -400,7 +401,7 @@ def _arms(
 
 
 def _matched(value: Scalar, values: Sequence[str], field: str, column: str) -> str:
-    text = _label(value)
+    text = arm_label(value)
     if text not in values:
         raise TrialError(
             f"`table.{field}` must be a value of `{column}`: {_listed(values)}; got {value!r}."
@@ -445,7 +446,7 @@ def _propensity(
     if given is None:
         return dict.fromkeys(arms)
     if isinstance(given, Mapping):
-        shares = {_label(key): float(value) for key, value in given.items()}
+        shares = {arm_label(key): float(value) for key, value in given.items()}
         values = sorted(set(labels))
         if set(shares) != set(values):
             raise TrialError(
@@ -600,8 +601,8 @@ def _numbers(series: pd.Series) -> FloatArray:
         ) from error
 
 
-def _label(value: object) -> str:
-    """Text of one value: 1, 1.0, True and numpy's own are one arm."""
+def arm_label(value: object) -> str:
+    """Return the text of a treatment's value: 1, 1.0, True and numpy's own are one arm."""
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
@@ -621,7 +622,7 @@ def _n_levels(series: pd.Series) -> int:
 
 def _labels(series: pd.Series) -> np.ndarray:
     codes, values = pd.factorize(series)
-    texts = np.array([_label(value) for value in values] + [MISSING], dtype=object)
+    texts = np.array([arm_label(value) for value in values] + [MISSING], dtype=object)
     return texts[codes]
 
 
