@@ -87,8 +87,10 @@ class ArmOffer:
 
     def only(self, arm: int) -> ArmOffer:
         """Return the offer of one arm."""
-        parts = (self.rewards, self.scores, self.effects, self.costs)
-        return ArmOffer(*(part[:, [arm]] for part in parts), margin=self.margin)
+        rewards, scores, effects, costs = (
+            part[:, [arm]] for part in (self.rewards, self.scores, self.effects, self.costs)
+        )
+        return ArmOffer(rewards, scores, effects, costs, self.margin)
 
     def blind(self, fold: IntArray) -> ArmOffer:
         """Return means over each fold: what a draw without covariates offers to its rows."""
