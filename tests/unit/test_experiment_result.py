@@ -111,7 +111,9 @@ class TestContract:
             join_result(result=result_of(lots), assignment=lots.drop(columns="arm"))
 
     def test_an_arm_without_outcomes_is_refused(self, lots):
-        with pytest.raises(ExperimentError, match=r"must be known in both arms; 75 households"):
+        with pytest.raises(
+            ExperimentError, match=r"must be known in both arms; 75 rows have one, all of"
+        ):
             join_result(result=result_of(lots)[lots["arm"] == "mail"], assignment=lots)
 
     def test_a_stratum_without_an_arm_is_refused(self, lots):

@@ -235,7 +235,7 @@ def calibration_drift(
 
 
 def _validate(*, campaigns: Mapping[int, Predictions], **beside: Mapping[int, Predictions]) -> None:
-    lacking = sorted(set(campaigns) - set.intersection(*(set(one) for one in beside.values())))
+    lacking = sorted(name for name in campaigns if any(name not in one for one in beside.values()))
     if not campaigns or lacking:
         raise MetricError(
             "`campaigns` must hold at least one campaign, each with its `past` and `held_out`; "
