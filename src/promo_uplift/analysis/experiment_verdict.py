@@ -351,7 +351,7 @@ def experiment_verdict_text(*, verdict: ExperimentVerdict, width: int) -> str:
     lines += wrap(verdict.advice, width, initial_indent="DO      ", subsequent_indent=" " * 8)
     failed = [one for one in verdict.departures if not one.passed]
     lines.append(
-        f"WHY     {len(failed)} of {len(verdict.departures)} looks find a departure from the plan."
+        f"WHY     It departs from the plan in {len(failed)} of {len(verdict.departures)} respects."
         if failed
         else "WHY     The result is that of the plan."
     )
