@@ -46,7 +46,8 @@ def prospective(warm: WarmKedro, project: Path, *params: str) -> Finished:
 
 @pytest.fixture(scope="module")
 def judged(warm: WarmKedro, project: Path) -> Finished:
-    return prospective(warm, project)
+    """By two of the candidates, which takes a third of the time."""
+    return prospective(warm, project, "prospective.learners=[linear_dml,t_learner]")
 
 
 def test_each_campaign_with_a_past_is_judged_by_it(judged: Finished, project: Path) -> None:
@@ -91,7 +92,6 @@ def test_tables_verdict_and_store_have_the_same_figures(judged: Finished, projec
     ("params", "said"),
     [
         (("prospective.campaigns=[99]",), "`prospective.campaigns` must be trials of the run"),
-        (("prospective.learners=[x_lerner]",), "`prospective.learners` must be among"),
         (("prospective.min_rows=0",), "min_rows"),
     ],
 )
