@@ -30,6 +30,7 @@ from promo_uplift.analysis.prospective import (
 )
 from promo_uplift.analysis.prospective.freeze import folds_of, top_share
 from promo_uplift.contracts.errors import LearnerError, TrialError
+from promo_uplift.contracts.results import Interval
 from promo_uplift.effects.adjusted.sample import take_rows
 
 SETTINGS = settings()
@@ -348,3 +349,18 @@ def test_the_text_names_past_decision_promise_and_findings(small):
     assert "profit promised" in flat
     assert "PU-DRIFT next campaigns" in flat
     assert prospective_record(report)["verdict"] == report.verdict
+
+
+def test_a_decision_for_everybody_earns_nothing_over_everybody_and_says_so(small):
+    *_, found = small
+    fact = dataclasses.replace(
+        found.fact, gains={"none": Interval(2.0, 1.0, 3.0), "all": Interval(0.0, 0.0, 0.0)}
+    )
+    report = judge_predictions(
+        found=dataclasses.replace(found, fact=fact),
+        checks=SETTINGS.checks,
+        wording=SETTINGS.wording,
+    )
+    (drift,) = [one for one in report.results if one.code == "PU-DRIFT"]
+    assert not drift.passed
+    assert "+2.00 USD (+1.00 to +3.00) over none, nothing over all, which is what" in drift.sentence

@@ -125,7 +125,9 @@ def _look(evidence: Evidence, parameters: CheckParameters) -> Finding:
     smallest = min((gain.ci_low for gain in fact.gains.values()), default=np.inf)
     if smallest <= 0.0:
         earned = ", ".join(
-            f"{gain.estimate:+.2f} USD ({gain.ci_low:+.2f} to {gain.ci_high:+.2f}) over {name}"
+            f"nothing over {name}, which is what was decided"
+            if gain.ci_low == gain.ci_high == 0.0
+            else f"{gain.estimate:+.2f} USD ({gain.ci_low:+.2f} to {gain.ci_high:+.2f}) over {name}"
             for name, gain in fact.gains.items()
         )
         return Finding(
