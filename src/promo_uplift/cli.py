@@ -15,10 +15,12 @@ from typing import Any, Final
 import click
 from kedro.framework.cli.project import ipython as kedro_ipython
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import pipelines
+from kedro.io import DatasetError
 from kedro.utils import find_kedro_project
 from kedro.validation.exceptions import ParameterValidationError
 
-from promo_uplift.contracts.errors import PromoUpliftError
+from promo_uplift.contracts.errors import ConfigurationError, PromoUpliftError
 
 #: Kedro's loggers that report a failed run, each in its own words.
 FAILURE_LOGGERS: Final = ("kedro.pipeline.node", "kedro.runner", "kedro.validation")
@@ -26,12 +28,39 @@ FAILURE_LOGGERS: Final = ("kedro.pipeline.node", "kedro.runner", "kedro.validati
 
 def find_refusal(error: BaseException) -> Exception | None:
     """Return the project's own refusal in an exception's chain of causes, if there is one."""
-    cause: BaseException | None = error
-    while cause is not None:
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, PromoUpliftError | ParameterValidationError):
             return cause
+    loading = next((one for one in causes if isinstance(one, DatasetError)), None)
+    absent = next((one for one in causes if isinstance(one, FileNotFoundError)), None)
+    return None if loading is None or absent is None else _missing_input(loading, absent)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return None
+
+
+def _missing_input(loading: DatasetError, absent: FileNotFoundError) -> ConfigurationError | None:
+    """Say which pipeline makes what a run wants to read and does not find."""
+    name = str(loading).split(":", maxsplit=1)[0]
+    makers = {
+        pipeline: len(made.nodes) for pipeline, made in pipelines.items() if name in made.outputs()
+    } or {
+        pipeline: len(made.nodes)
+        for pipeline, made in pipelines.items()
+        if name in made.all_outputs()
+    }
+    if not makers:
+        return None
+    return ConfigurationError(
+        f"`{name}` must have been made by an earlier run; found no file {absent.filename}. Run "
+        f"`kedro run --pipelines {min(makers, key=lambda one: makers[one])}` first, in the same "
+        "environment."
+    )
 
 
 def refusal_text(refusal: Exception) -> str:

@@ -68,6 +68,10 @@ def test_an_experiment_that_confirms_publishes_and_targets(strong, drawn):
     table = found["experiment_effects"].set_index("stratum")
     truth = EFFECT_USD / 2
     assert table.loc["all", "effect_ci_low_usd"] < truth < table.loc["all", "effect_ci_high_usd"]
+    record = found["experiment_run"]
+    effect = found["experiment_result"]["effect_usd"]
+    assert record.metrics["experiment_effect_usd_ci_low"] == effect["ci_low"]
+    assert record.tags["experiment_action"] == "target"
     households = drawn["experiment_assignment"]["household_id"]
     assert set(found["recalibrated_cate"]["household_id"]) == set(households)
     json.dumps(found["experiment_result"])

@@ -89,6 +89,29 @@ def test_a_change_is_the_difference_of_two_lines_whose_households_are_shared(thr
         assert width == pytest.approx(robust.bse[1], rel=0.01)
 
 
+def test_a_change_within_the_folds_models_is_that_of_statsmodels(three):
+    """One intercept for each model and side, one slope for each side, errors by household."""
+    campaigns, past, _ = three
+    now, was = campaigns[8], past[8]
+    folds = {"now": now.groups % 3, "was": was.groups % 3}
+    found = calibration_drift(
+        campaigns={8: now},
+        past={8: Predictions(was.scores, was.predicted, was.groups, folds["was"])},
+        held_out={8: Predictions(now.scores, now.predicted, now.groups, folds["now"])},
+        level=LEVEL,
+    )
+    scores, predicted, groups = (
+        np.r_[getattr(now, name), getattr(was, name)] for name in ("scores", "predicted", "groups")
+    )
+    is_now = np.r_[np.ones(len(now.scores)), np.zeros(len(was.scores))]
+    model = np.r_[folds["now"], 3 + folds["was"]]
+    # the error of the past counts for more, since its folds learn from each other
+    design = np.column_stack([model[:, None] == np.arange(6), predicted, is_now * predicted])
+    params, _ = clustered(scores, design.astype(float), groups)
+    assert found.change.slope.estimate == pytest.approx(params[-1])
+    assert found.each[0].slope.estimate != pytest.approx(params[-1] + params[-2])
+
+
 def test_two_campaigns_trend_is_their_difference():
     campaigns = {1: drawn(1), 2: drawn(2)}
     past = {1: drawn(4), 2: drawn(5)}
@@ -111,7 +134,7 @@ def test_one_effect_for_all_has_a_level_and_no_slope():
     ("campaigns", "past", "message"),
     [
         ({}, {}, "at least one campaign"),
-        ({1: drawn(1)}, {}, r"\[1\] have none"),
+        ({1: drawn(1)}, {}, r"`past` and `held_out`.*\[1\] have none"),
         ({1: Predictions(np.array([np.nan]), np.ones(1), np.ones(1, int))}, None, "1 values"),
         ({1: Predictions(np.ones(2), np.ones(1), np.ones(2, int))}, None, r"lengths \[1, 2\]"),
     ],
@@ -135,39 +158,45 @@ def predict(coefficients, x):
     return coefficients[0] + x @ coefficients[1:]
 
 
-def campaigns_of(rng, *, strengths, n=500, k=5):
+def campaigns_of(rng, *, strengths, n=500, k=5, p=3):
     """Scores of campaigns on the same households, and linear learners of what came before each."""
-    lasting, level = rng.normal(size=(n, 3)), rng.normal(scale=15.0, size=n)
-    fold = np.arange(n) % k
-    x = [lasting + 0.3 * rng.normal(size=(n, 3)) for _ in strengths]
+    lasting, level = rng.normal(size=(n, p)), rng.normal(scale=15.0, size=n)
+    groups, fold = np.arange(n), np.arange(n) % k
+    x = [lasting + 0.3 * rng.normal(size=(n, p)) for _ in strengths]
     sign = [rng.choice([-1.0, 1.0], n) for _ in strengths]  # of the weight: a lottery
     effect = [s * (8.0 + 8.0 * one[:, 0]) for s, one in zip(strengths, x, strict=True)]
     scores = [
         e + 2.0 * t * (level + rng.normal(scale=20.0, size=n))
         for e, t in zip(effect, sign, strict=True)
     ]
-    campaigns, past = {}, {}
+    frozen, held_out, past = {}, {}, {}
     for j in range(1, len(strengths)):
         xs, ys, folds = np.concatenate(x[:j]), np.concatenate(scores[:j]), np.tile(fold, j)
-        held_out = np.empty(len(ys))
+        then, now = np.empty(len(ys)), np.empty(n)
         for part in range(k):
             out = folds == part
-            held_out[out] = predict(least_squares(xs[~out], ys[~out]), xs[out])
-        groups = np.arange(n)
-        frozen = predict(least_squares(xs, ys), x[j])
-        campaigns[j] = Predictions(scores[j], frozen, groups)
-        past[j] = Predictions(ys, held_out, np.tile(groups, j))
-    return campaigns, past, effect
+            fitted = least_squares(xs[~out], ys[~out])
+            then[out] = predict(fitted, xs[out])
+            now[fold == part] = predict(fitted, x[j][fold == part])
+        frozen[j] = Predictions(scores[j], predict(least_squares(xs, ys), x[j]), groups)
+        held_out[j] = Predictions(scores[j], now, groups, fold)
+        past[j] = Predictions(ys, then, np.tile(groups, j), folds)
+    return frozen, held_out, past, effect
 
 
-def repeated(strengths, *, times, n=500):
+def repeated(strengths, *, times, **changed):
     for seed in range(times):
         rng = np.random.default_rng(seed)
-        campaigns, past, effect = campaigns_of(rng, strengths=strengths, n=n)
-        yield calibration_drift(campaigns=campaigns, past=past, level=LEVEL), campaigns, effect
+        frozen, held_out, past, effect = campaigns_of(rng, strengths=strengths, **changed)
+        found = calibration_drift(campaigns=frozen, past=past, held_out=held_out, level=LEVEL)
+        yield found, frozen, effect
 
 
 TIMES = 200
+
+
+def claims_drift(found):
+    return min(found.p_values.values()) * len(found.p_values) < 0.05
 
 
 def test_where_nothing_changes_intervals_hold_and_drift_is_rarely_claimed():
@@ -180,7 +209,7 @@ def test_where_nothing_changes_intervals_hold_and_drift_is_rarely_claimed():
         held += found.pooled.slope.ci_low <= true <= found.pooled.slope.ci_high
         for name, p in found.p_values.items():
             alarms[name] = alarms.get(name, 0) + (p < 0.05)
-        any_alarm += min(found.p_values.values()) * len(found.p_values) < 0.05
+        any_alarm += claims_drift(found)
         careless += not found.pooled.gap.ci_low <= 0.0 <= found.pooled.gap.ci_high
     assert binom.ppf(0.001, TIMES, 0.95) <= held
     assert max(alarms.values()) <= binom.ppf(0.999, TIMES, 0.05)
@@ -189,10 +218,27 @@ def test_where_nothing_changes_intervals_hold_and_drift_is_rarely_claimed():
     assert careless > binom.ppf(0.999, TIMES, 0.05)
 
 
+@pytest.mark.parametrize("p", [1, 8])
+def test_few_households_and_few_folds_claim_no_drift_too_often(p):
+    """Where models of a fold less are clearly worse: the frozen model on the campaign is not."""
+    alarms = frozen_alarms = 0
+    for seed in range(2 * TIMES):
+        frozen, held_out, past, _ = campaigns_of(
+            np.random.default_rng(seed), strengths=(1.0, 1.0), n=150, k=3, p=p
+        )
+        alarms += claims_drift(
+            calibration_drift(campaigns=frozen, past=past, held_out=held_out, level=LEVEL)
+        )
+        one_model = {
+            j: Predictions(then.scores, then.predicted, then.groups) for j, then in past.items()
+        }
+        frozen_alarms += claims_drift(
+            calibration_drift(campaigns=frozen, past=one_model, level=LEVEL)
+        )
+    assert alarms <= binom.ppf(0.99, 2 * TIMES, 0.05) < frozen_alarms
+
+
 @pytest.mark.parametrize("strengths", [(1.0, 1.0, -1.0, -1.0), (1.0, 1.0, 0.0, 0.0)])
 def test_an_effect_that_vanishes_or_turns_is_seen(strengths):
-    seen = sum(
-        min(found.p_values.values()) * len(found.p_values) < 0.05
-        for found, _, _ in repeated(strengths, times=30, n=1_000)
-    )
+    seen = sum(claims_drift(found) for found, _, _ in repeated(strengths, times=30, n=1_000))
     assert seen >= 27

@@ -120,6 +120,9 @@ def test_a_curve_that_stops_early_is_refused():
 def test_a_slope_holds_one_or_lies_above_zero(low, high, passes):
     found = only(checks.PredictedEffectSlope(Interval((low + high) / 2.0, low, high)))
     assert found.passed == passes
+    says_all = low <= 0.0 and high >= 1.0
+    assert ("nor that the differences are not there" in found.sentence) == says_all
+    assert ("may be taken as it is" in found.sentence) == (low > 0.0 and high >= 1.0)
 
 
 def test_the_slope_is_that_of_least_squares_within_folds_and_needs_a_spread(log):

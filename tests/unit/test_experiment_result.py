@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +16,13 @@ from test_experiment_plan import MONEY, NO_MONEY, WORDING, design
 from promo_uplift.analysis import conclude_experiment, experiment_verdict_text
 from promo_uplift.contracts.errors import ExperimentError
 from promo_uplift.contracts.money import Distribution
-from promo_uplift.experiments import analyse_experiment, experiment_scores, join_result, recalibrate
+from promo_uplift.experiments import (
+    analyse_experiment,
+    experiment_scores,
+    join_result,
+    read_result,
+    recalibrate,
+)
 from promo_uplift.reporting.experiment_figures import found_figure
 
 
@@ -115,6 +124,41 @@ class TestContract:
         with pytest.raises(ExperimentError, match=r"150 of 150 rows have another.*`contacted`"):
             join_result(result=result.assign(arm=swapped), assignment=lots)
 
+    def test_a_result_without_rows_is_refused(self, lots):
+        with pytest.raises(ExperimentError, match=r"a row for each household.*found none, and 150"):
+            join_result(result=result_of(lots).head(0), assignment=lots)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (None, "must be `.*result.csv`; found no file"),
+            (b"", "must be a CSV file in UTF-8; reading it failed: No columns"),
+            ("household_id,outcome\n1,2\n".encode("utf-16"), "must be a CSV file in UTF-8"),
+            (b"household_id;outcome\n1;2,5\n", "separated by commas; found one column"),
+        ],
+    )
+    def test_a_file_that_is_no_table_is_refused(self, tmp_path, text, message):
+        path = tmp_path / "result.csv"
+        if text is not None:
+            path.write_bytes(text)
+        with pytest.raises(ExperimentError, match=f"{message}.*household_id,outcome"):
+            read_result(path)
+
+    def test_a_spreadsheets_file_is_read(self, lots, tmp_path):
+        path = tmp_path / "result.csv"
+        result = result_of(lots)
+        result.to_csv(path, index=False, encoding="utf-8-sig")
+        pd.testing.assert_frame_equal(read_result(path), result)
+
+    def test_the_pages_three_lines_are_a_result(self, waves, tmp_path):
+        page = Path(__file__).resolve().parents[2] / "docs/how-to/run-the-next-experiment.md"
+        (text,) = re.findall(r"```\n(wave,.*?)```", page.read_text(encoding="utf-8"), re.S)
+        path = tmp_path / "result.csv"
+        path.write_text(text, encoding="utf-8")
+        given = waves.assign(household_id=waves["household_id"] + 1)
+        counts = join_result(result=read_result(path), assignment=given).counts
+        assert (counts.observed, counts.empty) == (2, 1)
+
     def test_lots_that_were_never_drawn_are_refused(self, lots):
         with pytest.raises(ExperimentError, match="must hold households, found none"):
             join_result(result=result_of(lots), assignment=lots.head(0))
@@ -122,7 +166,9 @@ class TestContract:
             join_result(result=result_of(lots), assignment=lots.drop(columns="arm"))
 
     def test_an_arm_without_outcomes_is_refused(self, lots):
-        with pytest.raises(ExperimentError, match=r"must be known in both arms; 75 households"):
+        with pytest.raises(
+            ExperimentError, match=r"must be known in both arms; 75 rows have one, all of"
+        ):
             join_result(result=result_of(lots)[lots["arm"] == "mail"], assignment=lots)
 
     def test_a_stratum_without_an_arm_is_refused(self, lots):
@@ -205,6 +251,26 @@ class TestDepartures:
             result=result_of(lots).assign(redeemed=redeemed), assignment=lots
         ).counts
         assert counts.control_redeemed == redeemed.sum() > 0
+        verdict = concluded(lots, result_of(lots).assign(redeemed=redeemed)).verdict
+        assert self.failed(verdict) == {"redemption"}
+        assert f"{redeemed.sum()} control households redeemed" in experiment_verdict_text(
+            verdict=verdict, width=96
+        )
+
+    def test_waves_that_are_still_out_decide_nothing(self, waves):
+        result = result_of(waves, effect_usd=9.0, columns=("wave", "household_id"))
+        found = concluded(waves, result[result["wave"] <= 3])
+        assert found.findings.counts.waves_absent == (4,)
+        assert found.verdict.action == "experiment"
+        assert "1 of 4 have no outcome yet (from wave 4)" in found.verdict.advice
+        assert concluded(waves, result).findings.counts.waves_absent == ()
+
+    def test_what_departs_is_marked(self, lots):
+        result = result_of(lots).drop(index=lots.index[:20])
+        text = experiment_verdict_text(verdict=concluded(lots, result).verdict, width=96)
+        assert "missing_outcomes DEPARTS: 130 of 150" in text
+        assert "sample_ratio: " in text
+        assert "departs from the plan in 1 of 3 respects" in text
 
 
 class TestEstimates:
@@ -385,6 +451,24 @@ class TestConclusion:
         assert len(found.recalibrated) == waves["household_id"].nunique()
         profit = 0.25 * found.recalibrated["recalibrated_cate_usd"] - 0.25
         np.testing.assert_allclose(found.recalibrated["expected_profit_usd"], profit)
+
+    def test_for_whom_mailing_pays_is_said_only_where_a_ranking_is_shown(self, lots):
+        steep = lots.assign(outcome_if_not_mailed=0.0)
+        mailed = (steep["arm"] == "mail").to_numpy()
+        noise = np.random.default_rng(2).normal(0.0, 0.1, len(steep))
+        found = {
+            slope: concluded(
+                steep,
+                steep[["household_id"]].assign(outcome=noise + slope * mailed * steep["cate"]),
+            )
+            for slope in (1.0, 0.0)
+        }
+        pays = (found[1.0].recalibrated["expected_profit_usd"] > 0.0).mean()
+        assert 0.0 < pays < 1.0
+        assert any(
+            f"pays for {pays:.0%} of households" in one for one in found[1.0].verdict.figures
+        )
+        assert not any("pays for" in one for one in found[0.0].verdict.figures)
 
     def test_the_record_is_plain_and_holds_the_verdict(self, lots):
         record = concluded(lots, result_of(lots)).record()

@@ -16,6 +16,7 @@ from kedro.framework.hooks.manager import (
     _register_hooks,
     _register_hooks_entry_points,
 )
+from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
@@ -46,6 +47,7 @@ from promo_uplift.hooks import (
     top_level,
     warm_start_leaves,
 )
+from promo_uplift.pipeline_registry import register_pipelines
 from promo_uplift.provenance import flattened, git_sha
 
 KNOWN = ["policy", "metrics", "seed"]
@@ -228,6 +230,18 @@ def test_a_refusal_is_found_behind_an_error_raised_while_handling_it():
     later = RuntimeError("node")
     later.__context__ = refusal = TrialError("no arms")
     assert find_refusal(later) is refusal
+
+
+def test_an_input_that_no_run_has_made_names_the_pipeline_that_makes_it(monkeypatch):
+    monkeypatch.setattr("promo_uplift.cli.pipelines", register_pipelines())
+    absent = FileNotFoundError(2, "No such file", "data/08_reporting/experiment_assignment.csv")
+    loading = DatasetError("experiment_assignment: Failed while loading data")
+    refusal = find_refusal(chained(loading, DatasetError("Failed"), absent))
+    assert "`experiment_assignment` must have been made" in str(refusal)
+    assert "data/08_reporting/experiment_assignment.csv" in str(refusal)
+    assert "kedro run --pipelines experiment`" in str(refusal)
+    # a file that no pipeline makes is a defect of the catalog, and is shown as one
+    assert find_refusal(chained(DatasetError("nobody_makes_me: Failed"), absent)) is None
 
 
 def test_a_defect_is_no_refusal():

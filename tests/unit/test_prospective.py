@@ -28,8 +28,9 @@ from promo_uplift.analysis.prospective import (
     validate_prospectively,
     value_table,
 )
-from promo_uplift.analysis.prospective.freeze import top_share
+from promo_uplift.analysis.prospective.freeze import folds_of, top_share
 from promo_uplift.contracts.errors import LearnerError, TrialError
+from promo_uplift.contracts.results import Interval
 from promo_uplift.effects.adjusted.sample import take_rows
 
 SETTINGS = settings()
@@ -143,6 +144,7 @@ def decided(found, campaign):
 def same_decision(one, other):
     assert (one.champion, one.shown, one.shares) == (other.champion, other.shown, other.shares)
     np.testing.assert_array_equal(one.predicted, other.predicted)
+    np.testing.assert_array_equal(one.held_out, other.held_out)
     for policy, contact in one.contacts.items():
         np.testing.assert_array_equal(contact, other.contacts[policy])
     assert one.support.reasons == other.support.reasons
@@ -190,10 +192,33 @@ def test_a_decision_needs_no_outcome_of_its_campaign(small):
     alone = decide(
         past=take_rows(data=data, rows=data.campaign == 1),
         covariates=data.covariates[data.campaign == 2].reset_index(drop=True),
+        groups=data.groups[data.campaign == 2],
         settings=cut,
         seed=3,
     )
     same_decision(alone, decided(found, 2))
+
+
+def test_a_campaigns_household_has_the_fold_that_it_had_in_the_past():
+    past, fold = np.array([4, 2, 9, 4]), np.array([1, 0, 2, 1])
+    found = folds_of(groups=np.array([9, 4, 7, 2, 7, 11]), past=past, fold=fold, seed=1)
+    assert found[[0, 1, 3]].tolist() == [2, 1, 0]
+    assert found[2] == found[4]  # a new household has one fold, too
+    assert set(found) <= {0, 1, 2}
+
+
+def test_the_model_that_judges_a_household_against_its_past_never_saw_it(small):
+    data, _, before = small
+    fold = decided(before, 2).fold
+    told = (data.campaign == 1) & np.isin(data.groups, data.groups[data.campaign == 2][fold == 1])
+    outcome = np.where(told, 1.0 + 2.0 * data.outcome, data.outcome)
+    after = validate(dataclasses.replace(data, outcome=outcome), zeros(3), campaigns=[2])
+    one, other = decided(before, 2), decided(after, 2)
+    assert one.shown == other.shown
+    np.testing.assert_array_equal(one.fold, other.fold)
+    np.testing.assert_array_equal(one.held_out[fold == 1], other.held_out[fold == 1])
+    assert not np.isclose(one.held_out[fold != 1], other.held_out[fold != 1]).any()
+    assert not np.isclose(one.predicted, other.predicted).any()
 
 
 # ------------------------------------------------------------------------------------------ values
@@ -324,3 +349,18 @@ def test_the_text_names_past_decision_promise_and_findings(small):
     assert "profit promised" in flat
     assert "PU-DRIFT next campaigns" in flat
     assert prospective_record(report)["verdict"] == report.verdict
+
+
+def test_a_decision_for_everybody_earns_nothing_over_everybody_and_says_so(small):
+    *_, found = small
+    fact = dataclasses.replace(
+        found.fact, gains={"none": Interval(2.0, 1.0, 3.0), "all": Interval(0.0, 0.0, 0.0)}
+    )
+    report = judge_predictions(
+        found=dataclasses.replace(found, fact=fact),
+        checks=SETTINGS.checks,
+        wording=SETTINGS.wording,
+    )
+    (drift,) = [one for one in report.results if one.code == "PU-DRIFT"]
+    assert not drift.passed
+    assert "+2.00 USD (+1.00 to +3.00) over none, nothing over all, which is what" in drift.sentence

@@ -254,6 +254,8 @@ def conclude_experiment(
     findings = analyse_experiment(
         experiment=join_result(result=result, assignment=assignment), policy=policy, level=level
     )
+    recalibrated = recalibrated_table(assignment=assignment, findings=findings, policy=policy)
+    pays = recalibrated["expected_profit_usd"] > 0.0
     verdict = judge_experiment(
         findings=findings,
         worth_finding_usd=worth_finding_usd,
@@ -261,12 +263,9 @@ def conclude_experiment(
         parameters=parameters,
         power=power,
         wording=wording,
+        pays_share=float(pays.mean()) if policy.are_stated else float("nan"),
     )
-    return ExperimentConclusion(
-        findings=findings,
-        verdict=verdict,
-        recalibrated=recalibrated_table(assignment=assignment, findings=findings, policy=policy),
-    )
+    return ExperimentConclusion(findings=findings, verdict=verdict, recalibrated=recalibrated)
 
 
 def recalibrated_table(

@@ -19,6 +19,8 @@ from promo_uplift.experiments import ExperimentFindings, households_needed
 
 INDENT: Final = "    "
 HANGING: Final = "      "
+#: P-values below it are printed as below it.
+SMALLEST_P: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class Departure:
     Attributes
     ----------
     name : str
-        ``sample_ratio``, ``attrition``, ``missing_outcomes``, ``compliance`` or ``redrawn``.
+        ``sample_ratio``, ``attrition``, ``missing_outcomes``, ``compliance``, ``redemption`` or
+        ``redrawn``.
     passed : bool
         Whether it did not.
     value, threshold : float
@@ -86,6 +89,7 @@ def judge_experiment(
     parameters: ExperimentParameters,
     power: float,
     wording: WordingParameters,
+    pays_share: float = float("nan"),
 ) -> ExperimentVerdict:
     """Reach the verdict of an experiment: the worst that its departures allow, then its profits.
 
@@ -107,6 +111,8 @@ def judge_experiment(
         Of what remains to be done.
     wording : WordingParameters
         Words.
+    pays_share : float, optional
+        Share of the households for which the recalibrated effect pays.
     """
     departures = _departures(findings, parameters, wording)
     worst = max((one.allows for one in departures), key=SEVERITY.index)
@@ -122,7 +128,7 @@ def judge_experiment(
         name=name,
         action=action,
         advice=_advice(action, worst, findings, (plan, found), wording),
-        figures=_figures(findings, policy, wording),
+        figures=_figures(findings, pays_share, policy, wording),
         departures=departures,
         remaining_for_plan=plan,
         remaining_for_found=found,
@@ -188,7 +194,7 @@ def _departures(
             "refuse",
             f"{ratio.found:,.0f} of {counts.observed:,} {words.subjects} with an outcome were "
             f"drawn to be {words.treated}; the lots let expect {ratio.expected:,.0f} "
-            f"(p = {ratio.p_value:.2g}).",
+            f"({_p(ratio.p_value)}).",
         ),
         held(
             "attrition",
@@ -197,7 +203,7 @@ def _departures(
             "experiment_needed",
             f"{counts.missing_mailed:.1%} of those drawn to be {words.treated} and "
             f"{counts.missing_control:.1%} of the control {words.subjects} have no outcome "
-            f"(p = {lost.p_value:.2g}): {counts.absent:,} not in the result, {counts.empty:,} "
+            f"({_p(lost.p_value)}): {counts.absent:,} not in the result, {counts.empty:,} "
             "without a value.",
         ),
         held(
@@ -206,7 +212,13 @@ def _departures(
             1.0 - parameters.max_missing_share,
             "experiment_needed",
             f"{counts.observed:,} of {counts.assigned:,} {words.subjects} have an outcome; "
-            f"{missing:.1%} do not.",
+            f"{missing:.1%} do not."
+            + (
+                f" {counts.households:,} {words.subjects} count once in each of "
+                f"{len(counts.waves)} waves."
+                if len(counts.waves) > 1
+                else ""
+            ),
         ),
     ]
     if counts.mailed_not_contacted is not None:
@@ -221,6 +233,19 @@ def _departures(
                 f"{counts.mailed_not_contacted:,} drawn to be {words.treated} were not, "
                 f"{counts.control_contacted:,} control {words.subjects} were; all stay in their "
                 "arm, so that the effect is that of being drawn.",
+            )
+        )
+    if counts.control_redeemed:
+        found.append(
+            Departure(
+                "redemption",
+                False,
+                float(counts.control_redeemed),
+                nan,
+                "publish",
+                f"{counts.control_redeemed:,} control {words.subjects} redeemed what only those "
+                f"{words.treated} should have: the effect is that of being drawn, and smaller than "
+                f"that of the {words.treatment}.",
             )
         )
     if counts.n_draws > 1:
@@ -268,6 +293,12 @@ def _advice(
     }
     if action in said:
         return said[action]
+    if absent := findings.counts.waves_absent:
+        return (
+            f"Decide when all waves are back: {len(absent)} of {len(findings.counts.waves)} have "
+            f"no outcome yet (from wave {absent[0]}). Who decides after each of them finds effects "
+            "that are not there."
+        )
     if worst != "publish":
         return (
             "Report no effect yet: too many outcomes are missing, or more in one arm than in the "
@@ -289,7 +320,10 @@ def _advice(
 
 
 def _figures(
-    findings: ExperimentFindings, policy: PolicyParameters, words: WordingParameters
+    findings: ExperimentFindings,
+    pays_share: float,
+    policy: PolicyParameters,
+    words: WordingParameters,
 ) -> tuple[str, ...]:
     effect, slope = findings.effect_usd, findings.recalibration.slope
     line = (
@@ -310,7 +344,17 @@ def _figures(
             f"{_usd(findings.profit_usd['targeted'])}, none 0; redemptions "
             f"{findings.redemption_source}."
         )
+    if slope.ci_low > 0.0 and math.isfinite(pays_share):
+        found.append(
+            f"By the recalibrated effects the {words.treatment} pays for {pays_share:.0%} of "
+            f"{words.subjects}; {findings.targeted_share:.0%} were predicted to pay. Read off this "
+            "experiment: only the next one can value choosing them."
+        )
     return tuple(found)
+
+
+def _p(p_value: float) -> str:
+    return f"p < {SMALLEST_P:g}" if p_value < SMALLEST_P else f"p = {p_value:.2g}"
 
 
 def _usd(interval: Interval) -> str:
@@ -323,13 +367,16 @@ def experiment_verdict_text(*, verdict: ExperimentVerdict, width: int) -> str:
     lines += wrap(verdict.advice, width, initial_indent="DO      ", subsequent_indent=" " * 8)
     failed = [one for one in verdict.departures if not one.passed]
     lines.append(
-        f"WHY     {len(failed)} of {len(verdict.departures)} departures from the plan."
+        f"WHY     It departs from the plan in {len(failed)} of {len(verdict.departures)} respects."
         if failed
         else "WHY     The result is that of the plan."
     )
     for one in verdict.departures:
         lines += wrap(
-            f"{one.name}: {one.sentence}", width, initial_indent=INDENT, subsequent_indent=HANGING
+            f"{one.name}{'' if one.passed else ' DEPARTS'}: {one.sentence}",
+            width,
+            initial_indent=INDENT,
+            subsequent_indent=HANGING,
         )
     lines.append("FIGURES")
     for figure in verdict.figures:

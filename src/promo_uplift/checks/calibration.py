@@ -92,6 +92,8 @@ def _look(evidence: Evidence, _: CheckParameters) -> Finding:
     holds = slope.ci_low <= 1.0 <= slope.ci_high
     means = (
         "a predicted effect may be taken as it is"
+        if holds and slope.ci_low > 0.0
+        else "that they hold is not excluded, nor that the differences are not there"
         if holds
         else "predicted effects differ in the right direction, but not by as much as they say"
         if slope.ci_low > 0.0

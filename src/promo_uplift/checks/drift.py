@@ -51,6 +51,7 @@ class NextCampaigns:
         time_zero: Mapping[int, dt.date],
         trained_until: Mapping[int, dt.date],
         level: float,
+        held_out: Mapping[int, Predictions] | None = None,
         gains: Mapping[str, Interval] | None = None,
     ) -> NextCampaigns:
         """Calibrate predictions, and see that none was made with what it predicts.
@@ -63,6 +64,8 @@ class NextCampaigns:
             By campaign, its first day, and the last day whose outcomes trained its predictions.
         level : float
             Confidence level.
+        held_out : mapping of Predictions, optional
+            The campaigns' rows by the models of ``past`` that did not see their households.
         gains : mapping of Interval, optional
             What the decisions earned beyond ``none`` and ``all``.
 
@@ -78,7 +81,10 @@ class NextCampaigns:
         order = sorted(campaigns, key=lambda one: (time_zero[one], one))
         return cls(
             calibration_drift(
-                campaigns={one: campaigns[one] for one in order}, past=past, level=level
+                campaigns={one: campaigns[one] for one in order},
+                past=past,
+                held_out=held_out,
+                level=level,
             ),
             tuple(one for one in order if trained_until[one] >= time_zero[one]),
             {} if gains is None else dict(gains),
@@ -119,7 +125,9 @@ def _look(evidence: Evidence, parameters: CheckParameters) -> Finding:
     smallest = min((gain.ci_low for gain in fact.gains.values()), default=np.inf)
     if smallest <= 0.0:
         earned = ", ".join(
-            f"{gain.estimate:+.2f} USD ({gain.ci_low:+.2f} to {gain.ci_high:+.2f}) over {name}"
+            f"nothing over {name}, which is what was decided"
+            if gain.ci_low == gain.ci_high == 0.0
+            else f"{gain.estimate:+.2f} USD ({gain.ci_low:+.2f} to {gain.ci_high:+.2f}) over {name}"
             for name, gain in fact.gains.items()
         )
         return Finding(

@@ -8,6 +8,7 @@ from promo_uplift.datasets.registered_model import (
     RegisteredVersionsDataset,
     StandingChampionDataset,
 )
+from promo_uplift.datasets.returned_result import ReturnedResultDataset
 from promo_uplift.datasets.table_stream import TableStreamDataset
 from promo_uplift.datasets.tracked_partitions import TrackedPartitionsDataset
 
@@ -17,6 +18,7 @@ __all__ = [
     "RawTableDataset",
     "RegisteredModelDataset",
     "RegisteredVersionsDataset",
+    "ReturnedResultDataset",
     "StandingChampionDataset",
     "TableStreamDataset",
     "TrackedPartitionsDataset",

@@ -11,6 +11,7 @@ from promo_uplift.experiments.plan import (
 from promo_uplift.experiments.population import Population, population
 from promo_uplift.experiments.power import power_table
 from promo_uplift.experiments.questions import Question
+from promo_uplift.experiments.reading import read_result
 from promo_uplift.experiments.recalibration import Recalibration, recalibrate
 from promo_uplift.experiments.scores import experiment_scores
 from promo_uplift.experiments.size import (
@@ -49,6 +50,7 @@ __all__ = [
     "population",
     "power_at",
     "power_table",
+    "read_result",
     "recalibrate",
     "residual_sd",
     "smallest_effect",

@@ -53,6 +53,10 @@ class ResultCounts:
         Control households that redeemed; None where the result does not say who redeemed.
     n_draws : int
         Most draws of the lots in a wave.
+    households : int
+        Households of the assignment, each once.
+    waves, waves_absent : tuple of int
+        Waves of the assignment; those of which no outcome is known.
     """
 
     assigned: int
@@ -67,6 +71,9 @@ class ResultCounts:
     control_contacted: int | None
     control_redeemed: int | None
     n_draws: int
+    households: int
+    waves: tuple[int, ...]
+    waves_absent: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +123,16 @@ def join_result(*, result: pd.DataFrame, assignment: pd.DataFrame) -> Experiment
     Raises
     ------
     ExperimentError
-        If a column is missing, a household is named twice or was never drawn, a value is no number
-        or no 0/1, an arm is not the one drawn, or nobody has an outcome in an arm.
+        If there is no row, a column is missing, a household is named twice or was never drawn, a
+        value is no number or no 0/1, an arm is not the one drawn, or nobody has an outcome in an
+        arm.
     """
-    _refuse_columns(assignment, list(ASSIGNMENT_COLUMNS), "assignment")
+    _refuse_columns(
+        assignment,
+        list(ASSIGNMENT_COLUMNS),
+        "assignment",
+        "Keep the file as the pipeline `experiment` wrote it.",
+    )
     if assignment.empty:
         raise ExperimentError(
             "`experiment_assignment` must hold households, found none. The plan says why no lots "
@@ -127,7 +140,18 @@ def join_result(*, result: pd.DataFrame, assignment: pd.DataFrame) -> Experiment
         )
     several = len(set(assignment[WAVE])) > 1
     key = [WAVE, HOUSEHOLD_ID] if several else [HOUSEHOLD_ID]
-    _refuse_columns(result, [*key, OUTCOME], "result")
+    _refuse_columns(
+        result,
+        [*key, OUTCOME],
+        "result",
+        f"Write one row per household{' and wave' if several else ''}, with these names in the "
+        "first line.",
+    )
+    if result.empty:
+        raise ExperimentError(
+            "The experiment's result must have a row for each household that was drawn; found "
+            f"none, and {len(assignment)} in the lots. Write the outcomes below the names."
+        )
     _refuse_keys(result, assignment, key)
     values = _numbers(result)
     joined = assignment.merge(
@@ -141,13 +165,14 @@ def join_result(*, result: pd.DataFrame, assignment: pd.DataFrame) -> Experiment
     arms = set(table[ARM])
     if arms != {MAIL, CONTROL}:
         raise ExperimentError(
-            f"`{OUTCOME}` must be known in both arms; {len(table)} households have one, all of "
-            f"{sorted(arms) or 'no'} arm."
+            f"`{OUTCOME}` must be known in both arms; {len(table)} rows have one"
+            + (f", all of the arm `{min(arms)}`" if arms else "")
+            + ". Bring back the outcomes of everybody who was drawn, mailed or not."
         )
     return ExperimentData(table, counts)
 
 
-def _refuse_columns(frame: pd.DataFrame, needed: Sequence[str], what: str) -> None:
+def _refuse_columns(frame: pd.DataFrame, needed: Sequence[str], what: str, advice: str) -> None:
     found = [str(name) for name in frame.columns]
     absent = [name for name in needed if name not in found]
     if not absent:
@@ -159,14 +184,15 @@ def _refuse_columns(frame: pd.DataFrame, needed: Sequence[str], what: str) -> No
         hints.append(f"`{name}`" + (f" (is it `{near[0]}`?)" if near else ""))
     raise ExperimentError(
         f"The experiment's {what} must have the columns {', '.join(hints)}; found "
-        f"{', '.join(found) or 'none'}."
+        f"{', '.join(found) or 'none'}. {advice}"
     )
 
 
 def _refuse_keys(result: pd.DataFrame, assignment: pd.DataFrame, key: list[str]) -> None:
     if n_missing := int(result[key].isna().any(axis="columns").sum()):
         raise ExperimentError(
-            f"`{'`, `'.join(key)}` must be present in every row; {n_missing} rows lack one."
+            f"`{'` and `'.join(key)}` must be present in every row; {n_missing} rows lack one. "
+            "Write them as in the assignment, or leave the rows out."
         )
     repeated = result.duplicated(key)
     if repeated.any():
@@ -175,13 +201,18 @@ def _refuse_keys(result: pd.DataFrame, assignment: pd.DataFrame, key: list[str])
             f"{int(repeated.sum())} rows repeat one, e.g. {_examples(result[repeated], key)}. Add "
             "up what belongs to one household, or leave out the copies."
         )
+    _refuse_unknown(result, assignment, key)
+
+
+def _refuse_unknown(result: pd.DataFrame, assignment: pd.DataFrame, key: list[str]) -> None:
     drawn = pd.MultiIndex.from_frame(assignment[key])
     unknown = ~pd.MultiIndex.from_frame(result[key]).isin(drawn)
     if unknown.any():
         raise ExperimentError(
-            f"`{HOUSEHOLD_ID}` must be in the assignment; {int(unknown.sum())} of {len(result)} "
-            f"rows are not, e.g. {_examples(result[unknown], key)}. Is it the assignment that was "
-            "mailed by?"
+            f"`{'` and `'.join(key)}` must be in the assignment; {int(unknown.sum())} of "
+            f"{len(result)} rows are not, e.g. {_examples(result[unknown], key)}, where the "
+            f"assignment has {_examples(assignment.head(1), key)}. Write them as there, or put "
+            "back the assignment that was mailed by."
         )
 
 
@@ -202,10 +233,15 @@ def _numbers(result: pd.DataFrame) -> dict[str, pd.Series]:
         if name != OUTCOME:
             wrong |= values.notna() & ~values.isin([0, 1])
         if wrong.any():
-            rule = "a finite number" if name == OUTCOME else "0 or 1"
+            rule, advice = (
+                ("a finite number", "Write plain numbers with a decimal point")
+                if name == OUTCOME
+                else ("0 or 1", "Write 1 for yes and 0 for no")
+            )
             raise ExperimentError(
                 f"`{name}` must be {rule} or missing; {int(wrong.sum())} rows are not, e.g. "
-                f"{result.loc[wrong, name].head(SHOWN).tolist()}."
+                f"{result.loc[wrong, name].head(SHOWN).tolist()}. {advice}; leave empty what is "
+                "not known."
             )
         found[name] = values
     return found
@@ -221,8 +257,9 @@ def _refuse_other_arm(result: pd.DataFrame, assignment: pd.DataFrame, key: list[
     if not other.empty:
         raise ExperimentError(
             f"`{ARM}` must be the arm that was drawn; {len(other)} of {len(both)} rows have "
-            f"another, e.g. {_examples(other, key)}. Is it the assignment that was mailed by? Who "
-            f"was mailed against the lots belongs into `{CONTACTED}`."
+            f"another, e.g. {_examples(other, [*key, ARM, f'{ARM}_drawn'])}. Leave the column out, "
+            "or put back the assignment that was mailed by; who was mailed against the lots "
+            f"belongs into `{CONTACTED}`."
         )
 
 
@@ -239,6 +276,7 @@ def _counts(joined: pd.DataFrame, named: BoolArray, has_outcome: BoolArray) -> R
     found = int(mailed[has_outcome].sum())
     contacted = joined.get(CONTACTED)
     redeemed = joined.get(REDEEMED)
+    waves = set(joined[WAVE])
     return ResultCounts(
         assigned=len(joined),
         observed=int(has_outcome.sum()),
@@ -252,6 +290,9 @@ def _counts(joined: pd.DataFrame, named: BoolArray, has_outcome: BoolArray) -> R
         control_contacted=None if contacted is None else int((contacted[~mailed] == 1).sum()),
         control_redeemed=None if redeemed is None else int((redeemed[~mailed] == 1).sum()),
         n_draws=int(joined["n_draws"].max()),
+        households=int(joined[HOUSEHOLD_ID].nunique()),
+        waves=tuple(sorted(int(one) for one in waves)),
+        waves_absent=tuple(sorted(int(one) for one in waves - set(joined.loc[has_outcome, WAVE]))),
     )
 
 

@@ -26,11 +26,23 @@ class Predictions:
         Effect predicted by a model that did not see the row, USD per household.
     groups : int64 (n,)
         Household of each row.
+    fold : int64 (n,) or None
+        Which of several models predicted the row; None where one predicted all.
     """
 
     scores: FloatArray
     predicted: FloatArray
     groups: IntArray
+    fold: IntArray | None = None
+
+    def by_model(self) -> list[Predictions]:
+        """Rows of each model apart."""
+        if self.fold is None:
+            return [self]
+        return [
+            Predictions(self.scores[rows], self.predicted[rows], self.groups[rows])
+            for rows in (self.fold == one for one in np.unique(self.fold))
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class Change:
     Attributes
     ----------
     gap : Interval
-        Gap on the next campaign less the held-out gap on its past, USD per household.
+        Gap on the next campaign less that on its past, both held out, USD per household.
     slope : Interval
         The same of the slope; NaN where either is undefined.
     """
@@ -125,7 +137,11 @@ _FOUND, _GAP, _SLOPE, _INTERCEPT = range(4)
 
 
 def calibration_drift(
-    *, campaigns: Mapping[int, Predictions], past: Mapping[int, Predictions], level: float
+    *,
+    campaigns: Mapping[int, Predictions],
+    past: Mapping[int, Predictions],
+    level: float,
+    held_out: Mapping[int, Predictions] | None = None,
 ) -> CalibrationDrift:
     r"""Calibration of predictions that were made before each campaign, and its change over time.
 
@@ -134,8 +150,12 @@ def calibration_drift(
     :math:`\tilde\tau` centred within its campaign, and the gap is the mean of
     :math:`\Gamma - \hat\tau` over all rows. These are conditional on the predictions, which miss
     the truth by the error of the past even where nothing changes. Drift is therefore the change of
-    gap and slope from the held-out rows of the past to the campaign: its error carries both, and
-    the covariance of rows that train for several campaigns or are judged themselves, summed by
+    gap and slope from the past to the campaign **of the same models**: those that cross-fitting
+    made of the past, each on the households that it did not see, then and now. A model of the whole
+    past learns from more rows, so that its slope is steeper than theirs where nothing changes, and
+    the levels of their folds pull against each other; both would be taken for drift. So slopes are
+    on the prediction centred within its model. The error carries past and campaign, and the
+    covariance of rows that train for several campaigns or are judged themselves, summed by
     household. Means and trends of the changes are weighted by inverse variance.
 
     Parameters
@@ -146,6 +166,10 @@ def calibration_drift(
         Of the rows that trained for each of them, held out.
     level : float
         Confidence level.
+    held_out : mapping of Predictions, optional
+        Of the campaigns' rows again, each by the model of ``past`` that did not see its household's
+        fold. Without it the change is that of ``campaigns``, which claims drift too often where the
+        models of ``past`` saw clearly fewer rows.
 
     Raises
     ------
@@ -164,17 +188,19 @@ def calibration_drift(
     Chernozhukov, Demirer, Duflo & Fernandez-Val (2025), Econometrica 93(4) (the best linear
     predictor); Liang & Zeger (1986), Biometrika 73(1).
     """
-    _validate(campaigns=campaigns, past=past)
+    held_out = campaigns if held_out is None else held_out
+    _validate(campaigns=campaigns, past=past, held_out=held_out)
     everyone = np.unique(
         np.concatenate([one.groups for one in (*campaigns.values(), *past.values())])
     )
     parts = list(campaigns.values())
     figures = [_figures([one], everyone) for one in parts]
-    before = [_figures([past[name]], everyone) for name in campaigns]
+    now = [_figures(held_out[name].by_model(), everyone) for name in campaigns]
+    before = [_figures(past[name].by_model(), everyone) for name in campaigns]
     pooled = _figures(parts, everyone)
     half = float(norm.ppf(0.5 + level / 2.0))
-    gaps = _changes(figures, before, column=_GAP, factor=1.0)
-    slopes = _changes(figures, before, column=_SLOPE, factor=SLOPE_FACTOR)
+    gaps = _changes(now, before, column=_GAP, factor=1.0)
+    slopes = _changes(now, before, column=_SLOPE, factor=SLOPE_FACTOR)
     gap, slope, gap_trend, slope_trend = (
         _mean(*gaps),
         _mean(*slopes),
@@ -208,15 +234,17 @@ def calibration_drift(
     )
 
 
-def _validate(*, campaigns: Mapping[int, Predictions], past: Mapping[int, Predictions]) -> None:
-    if not campaigns or (lacking := sorted(set(campaigns) - set(past))):
+def _validate(*, campaigns: Mapping[int, Predictions], **beside: Mapping[int, Predictions]) -> None:
+    lacking = sorted(name for name in campaigns if any(name not in one for one in beside.values()))
+    if not campaigns or lacking:
         raise MetricError(
-            "`campaigns` must hold at least one campaign, each with its `past`; found "
-            f"{list(campaigns)}" + (f", of which {lacking} have none." if campaigns else ".")
+            "`campaigns` must hold at least one campaign, each with its `past` and `held_out`; "
+            f"found {list(campaigns)}" + (f", of which {lacking} have none." if campaigns else ".")
         )
-    for what, parts in (("campaigns", campaigns), ("past", past)):
+    for what, parts in {"campaigns": campaigns, **beside}.items():
         for name, one in parts.items():
-            lengths = {len(one.scores), len(one.predicted), len(one.groups)}
+            fold = one.groups if one.fold is None else one.fold
+            lengths = {len(one.scores), len(one.predicted), len(one.groups), len(fold)}
             n_bad = int((~np.isfinite(one.scores)).sum() + (~np.isfinite(one.predicted)).sum())
             if len(lengths) != 1 or n_bad or not len(one.groups):
                 raise MetricError(
@@ -226,7 +254,7 @@ def _validate(*, campaigns: Mapping[int, Predictions], past: Mapping[int, Predic
 
 
 def _figures(parts: Sequence[Predictions], everyone: IntArray) -> _Figures:
-    """Mean, gap, slope and intercept of the rows of ``parts``, one slope for all of them."""
+    """Mean, gap, slope and intercept of the rows of ``parts``, one slope within all of them."""
     scores, predicted, groups = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("scores", "predicted", "groups")

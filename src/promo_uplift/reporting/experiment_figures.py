@@ -1,4 +1,4 @@
-"""Figures of the next experiment: what its size can show, and what it found."""
+"""Figures of the next experiment: what its size can show, what it found; and its record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from promo_uplift.contracts.parameters import WordingParameters
+from promo_uplift.analysis.experiment_verdict import ExperimentVerdict
+from promo_uplift.contracts.parameters import PolicyParameters, WordingParameters
 from promo_uplift.experiments import ExperimentFindings, ExperimentPlan
 from promo_uplift.reporting.figures import (
     BLACK,
@@ -22,6 +23,7 @@ from promo_uplift.reporting.figures import (
     _legend,
     _note,
 )
+from promo_uplift.reporting.run_record import RunRecord, money_tag, with_interval
 
 #: Looks of the power curves, from the smallest true effect on.
 CURVES = (
@@ -61,7 +63,7 @@ def power_figure(
     if names:
         axes[0].set_ylabel("Chance of finding the effect (power)", fontsize=10.5)
         axes[-1].legend(
-            facecolor="white", edgecolor="none", framealpha=0.85, fontsize=9, loc="upper left"
+            facecolor="white", edgecolor="none", framealpha=1.0, fontsize=9, loc="upper left"
         )
     else:
         _heading(axes[0], "No question has a finite answer")
@@ -90,7 +92,7 @@ def _curves(axis: Axes, rows: pd.DataFrame, wording: WordingParameters) -> None:
 
 
 def _marks(axis: Axes, plan: ExperimentPlan, wording: WordingParameters) -> None:
-    axis.axhline(plan.aim.power, color=GREY, lw=0.8)
+    axis.axhline(plan.aim.power, color=GREY, lw=0.8, label=f"asked for: {plan.aim.power:.0%}")
     axis.axvline(
         plan.households_eligible,
         color=BLACK,
@@ -163,3 +165,36 @@ def found_figure(
         f"each stratum and of the line, clustered by {wording.subject}.",
     )
     return figure
+
+
+def experiment_run_record(
+    *,
+    findings: ExperimentFindings,
+    verdict: ExperimentVerdict,
+    policy: PolicyParameters,
+    result: pd.DataFrame,
+) -> RunRecord:
+    """Metrics and tags of an experiment's result, and the file that it came in."""
+    metrics = {
+        "experiment_assigned": float(findings.counts.assigned),
+        "experiment_observed": float(findings.counts.observed),
+        **with_interval("experiment_effect_usd", findings.effect_usd),
+        **with_interval("experiment_slope", findings.recalibration.slope),
+    }
+    if policy.are_stated:
+        for name in ("all", "targeted"):
+            metrics |= with_interval(f"experiment_profit_{name}_usd", findings.profit_usd[name])
+    return RunRecord(
+        metrics=metrics,
+        tags={
+            "experiment_verdict": verdict.name,
+            "experiment_action": verdict.action,
+            "experiment_departures": ", ".join(
+                one.name for one in verdict.departures if not one.passed
+            )
+            or "none",
+            "money": money_tag(policy),
+        },
+        learners=(),
+        inputs={"experiment_result": result},
+    )

@@ -25,6 +25,7 @@ from promo_uplift.contracts.results import (
     CrossFittedCate,
     CrossFittedNuisances,
     FloatArray,
+    IntArray,
     Interval,
     TrialData,
 )
@@ -40,6 +41,7 @@ from promo_uplift.policy import (
     support,
     support_ranges,
 )
+from promo_uplift.tuning import fit_held_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class FrozenDecision:
         Honest profit of each policy on the past, USD per household.
     support : Support
         Where the past can speak of these households at all.
+    held_out : float64 (m,)
+        The same by that model of ``shown`` that did not see the household's fold of the past.
+    fold : int64 (m,)
+        That fold; households that the past lacks are dealt to the folds.
     past : Predictions
         Held-out scores, and effects by ``shown``, of the rows that trained.
     """
@@ -75,6 +81,8 @@ class FrozenDecision:
     contacts: dict[str, FloatArray]
     promised_profit_usd: dict[str, Interval]
     support: Support
+    held_out: FloatArray
+    fold: IntArray
     past: Predictions
 
 
@@ -117,7 +125,12 @@ def prospective_settings(
 
 
 def decide(
-    *, past: TrialData, covariates: pd.DataFrame, settings: AnalysisParameters, seed: int
+    *,
+    past: TrialData,
+    covariates: pd.DataFrame,
+    groups: IntArray,
+    settings: AnalysisParameters,
+    seed: int,
 ) -> FrozenDecision:
     """Choose learner and share on the past, and apply them to the households of a campaign.
 
@@ -130,6 +143,8 @@ def decide(
         Trials whose outcomes were known.
     covariates : DataFrame (m, p)
         Of the campaign's households, before its first day.
+    groups : int64 (m,)
+        These households.
     settings : AnalysisParameters
         Of :func:`prospective_settings`.
     seed : int
@@ -188,6 +203,7 @@ def decide(
         if name not in effects:
             other = deploy_learner(name=name, **fitted).learner
             effects[name] = other.predict_cate(covariates=covariates)
+    fold = folds_of(groups=groups, past=past.groups, fold=nuisances.fold, seed=seed)
     shares = {policy: one.roi_optimal_share.estimate for policy, one in valued.items()}
     return FrozenDecision(
         champion=selection.champion,
@@ -212,12 +228,61 @@ def decide(
             covariates=covariates,
             propensity=models.predict_propensity(covariates=covariates),
         ),
+        held_out=_held_out(cross_fitted[selection.shown], fold, past, covariates, nuisances, seed),
+        fold=fold,
         past=Predictions(
             scores=held_out_scores(data=past, nuisances=nuisances),
             predicted=cross_fitted[selection.shown].held_out(),
             groups=past.groups,
+            fold=nuisances.fold,
         ),
     )
+
+
+def folds_of(*, groups: IntArray, past: IntArray, fold: IntArray, seed: int) -> IntArray:
+    """Fold of the past that holds each household, ``(m,)``; one that it lacks is dealt to some.
+
+    Parameters
+    ----------
+    groups : int64 (m,)
+        Households of the campaign.
+    past, fold : int64 (n,)
+        Households that trained, and their folds.
+    seed : int
+        Of the dealing.
+    """
+    households, first = np.unique(past, return_index=True)
+    place = np.minimum(np.searchsorted(households, groups), len(households) - 1)
+    is_known = households[place] == groups
+    found = fold[first][place]
+    n_folds = int(fold.max()) + 1
+    new = np.unique(groups[~is_known])
+    dealt = derived_rng(seed=seed, purpose="prospective/folds").permutation(len(new)) % n_folds
+    found[~is_known] = dealt[np.searchsorted(new, groups[~is_known])]
+    return found
+
+
+def _held_out(
+    fitted: CrossFittedCate,
+    fold: IntArray,
+    past: TrialData,
+    covariates: pd.DataFrame,
+    nuisances: CrossFittedNuisances,
+    seed: int,
+) -> FloatArray:
+    """Effects of a campaign's rows by the models that judged the past, ``(m,)``."""
+    effects = np.empty(len(fold))
+    for one in np.unique(fold).tolist():
+        learner = fit_held_out(
+            name=fitted.learner,
+            data=past,
+            nuisances=nuisances,
+            choice=fitted.parameters[one],
+            fold=one,
+            seed=seed,
+        )
+        effects[fold == one] = learner.predict_cate(covariates=covariates.loc[fold == one])
+    return effects
 
 
 def top_share(*, ranking: FloatArray, share: float) -> FloatArray:

@@ -165,7 +165,13 @@ def _next_campaign(
 ) -> NextCampaign:
     past = _rows(data, plan.training_rows)
     campaign = _rows(data, plan.rows)
-    decision = decide(past=past, covariates=campaign.covariates, settings=settings, seed=seed)
+    decision = decide(
+        past=past,
+        covariates=campaign.covariates,
+        groups=campaign.groups,
+        settings=settings,
+        seed=seed,
+    )
     return NextCampaign(
         plan=plan,
         decision=decision,
@@ -207,6 +213,12 @@ def _fact(
             for one in part
         },
         past={one.plan.campaign: one.decision.past for one in part},
+        held_out={
+            one.plan.campaign: Predictions(
+                one.outcomes.scores, one.decision.held_out, one.outcomes.groups, one.decision.fold
+            )
+            for one in part
+        },
         time_zero={one.plan.campaign: one.plan.time_zero for one in part},
         trained_until={
             one.plan.campaign: one.plan.trained_until

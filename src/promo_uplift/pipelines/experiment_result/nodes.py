@@ -15,7 +15,8 @@ from promo_uplift.contracts.parameters import (
     PolicyParameters,
     WordingParameters,
 )
-from promo_uplift.reporting.experiment_figures import found_figure
+from promo_uplift.reporting.experiment_figures import experiment_run_record, found_figure
+from promo_uplift.reporting.run_record import RunRecord
 
 #: Characters per line of the printed verdict.
 TEXT_WIDTH = 96
@@ -30,7 +31,7 @@ def analyse_experiment(
     policy: PolicyParameters,
     experiment: ExperimentParameters,
     wording: WordingParameters,
-) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame, str, Figure]:
+) -> tuple[dict[str, object], pd.DataFrame, pd.DataFrame, str, Figure, RunRecord]:
     """Hold the result to the lots, find the effects, recalibrate, and reach the verdict."""
     worth = analysis.worth_finding(plan)
     concluded = analysis.conclude_experiment(
@@ -53,4 +54,7 @@ def analyse_experiment(
         recalibrated,
         analysis.experiment_verdict_text(verdict=concluded.verdict, width=TEXT_WIDTH),
         found_figure(findings=concluded.findings, worth_finding_usd=worth, wording=wording),
+        experiment_run_record(
+            findings=concluded.findings, verdict=concluded.verdict, policy=policy, result=result
+        ),
     )

@@ -29,6 +29,7 @@ def create_pipeline() -> Pipeline:
                     "recalibrated_cate",
                     "experiment_verdict_text",
                     "experiment_effects_figure",
+                    "experiment_run",
                 ],
                 name="analyse_experiment",
             ),
