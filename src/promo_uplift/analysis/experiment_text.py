@@ -45,8 +45,9 @@ def _what(plan: ExperimentPlan, parameters: ExperimentParameters, words: Wording
     )
     days = "" if plan.duration_days is None else f", {plan.duration_days} days in all"
     drawn = (
-        f"Draw lots over {waves}{days}: {plan.households:,} {words.subjects} in all, "
-        f"{1.0 - share:.0%} {words.treated}, {share:.0%} control."
+        f"Draw lots over {waves}{days}: {plan.households:,} {_counted(plan, words)} in all"
+        + ("" if plan.waves == 1 else f" (one {words.subject} in one {words.treatment})")
+        + f", {1.0 - share:.0%} {words.treated}, {share:.0%} control."
     )
     if plan.is_enough:
         return drawn
@@ -57,6 +58,11 @@ def _what(plan: ExperimentPlan, parameters: ExperimentParameters, words: Wording
         + (f"{power:.0%} power" if isfinite(power) else "no power to speak of")
         + f", not the {plan.aim.power:.0%} that was asked for."
     )
+
+
+def _counted(plan: ExperimentPlan, words: WordingParameters) -> str:
+    """Name what a size counts: over several waves the same subjects draw again."""
+    return words.subjects if plan.waves == 1 else "lots"
 
 
 def _question(question: Question, plan: ExperimentPlan, words: WordingParameters) -> str:
@@ -76,7 +82,7 @@ def _question(question: Question, plan: ExperimentPlan, words: WordingParameters
     waves = "wave" if question.waves == 1 else "waves"
     return (
         f"{asks} To find {what}, with {aim.power:.0%} power takes {question.households:,} "
-        f"{words.subjects} ({question.waves:,} {waves}); the plan finds "
+        f"{_counted(plan, words)} ({question.waves:,} {waves}); the plan finds "
         f"{words.size(question.smallest_planned_usd)}, one {words.treatment} of everybody "
         f"{words.size(question.smallest_one_wave_usd)}. {now} "
         f"{words.amount(question.expected_usd)}; the plan would find that with "
@@ -106,7 +112,7 @@ def _worth(
     best = (
         "no size is worth its cost"
         if value.best_households == 0
-        else f"the best size is {value.best_households:,} {words.subjects}, worth "
+        else f"the best size is {value.best_households:,} {_counted(plan, words)}, worth "
         f"{value.best_net_usd:,.0f} USD net"
     )
     return (
