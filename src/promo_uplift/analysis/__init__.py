@@ -10,6 +10,7 @@ from promo_uplift.analysis.decision import (
     list_households,
     reach_verdict,
     scoring_model,
+    table_contract,
     value_policies,
 )
 from promo_uplift.analysis.effect_checks import check_effects, overlap_of
@@ -133,6 +134,7 @@ __all__ = [
     "scoring_report",
     "scoring_subject",
     "scoring_text",
+    "table_contract",
     "tuning_table",
     "value_other_money",
     "value_policies",

@@ -13,13 +13,19 @@ import pandas as pd
 from promo_uplift.contracts.errors import IntervalNotOffered, ScoringError
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
-from promo_uplift.contracts.results import BoolArray, CovariateEncoder, FloatArray
+from promo_uplift.contracts.results import (
+    ALL_SEEN,
+    BoolArray,
+    CovariateEncoder,
+    FloatArray,
+    IntArray,
+)
 from promo_uplift.policy.contract import DataContract
 from promo_uplift.policy.support import (
-    CATEGORY_UNSEEN,
     IN_SUPPORT,
     PROPENSITY_OUTSIDE,
     SupportRanges,
+    category_reason,
     in_overlap,
     outside_codes,
     support_reasons,
@@ -130,12 +136,15 @@ class ScoringModel:
         ScoringError
             If a covariate is missing or not numeric, or a name occurs twice.
         """
-        covariates, is_known = self._encoded(households)
+        covariates, unseen = self._encoded(households)
         n = len(covariates)
         codes = outside_codes(ranges=self.ranges, values=covariates.to_numpy())
         support_reason = np.array(support_reasons(ranges=self.ranges), dtype=object)[codes]
-        support_reason[(codes == 0) & ~is_known] = CATEGORY_UNSEEN
-        inside = is_known & (codes == 0)
+        unseen[codes != 0] = ALL_SEEN
+        is_unseen = unseen != ALL_SEEN
+        category_reasons = np.array([category_reason(name) for name in self.columns], dtype=object)
+        support_reason[is_unseen] = category_reasons[unseen[is_unseen]]
+        inside = ~is_unseen & (codes == 0)
         figures = np.full((n, len(FIGURES)), np.nan)
         in_support = np.zeros(n, dtype=np.bool_)
         recommend = np.zeros(n, dtype=np.bool_)
@@ -178,12 +187,12 @@ class ScoringModel:
         )
         return common, predictions, decided
 
-    def _encoded(self, households: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
+    def _encoded(self, households: pd.DataFrame) -> tuple[pd.DataFrame, IntArray]:
         if self.encoder is None:
-            return self._covariates(households), np.ones(len(households), dtype=np.bool_)
+            return self._covariates(households), np.full(len(households), ALL_SEEN)
         refuse_columns(needed=self.columns, found=households.columns)
-        covariates, is_known = self.encoder.encode(households)
-        return self._covariates(covariates), is_known
+        covariates, unseen = self.encoder.encode(households)
+        return self._covariates(covariates), unseen
 
     def _interval(self, covariates: pd.DataFrame) -> FloatArray:
         try:
