@@ -19,19 +19,27 @@ from kedro.utils import find_kedro_project
 from kedro.validation.exceptions import ParameterValidationError
 
 from promo_uplift.contracts.errors import PromoUpliftError
+from promo_uplift.provenance import without_password
 
 #: Kedro's loggers that report a failed run, each in its own words.
 FAILURE_LOGGERS: Final = ("kedro.pipeline.node", "kedro.runner", "kedro.validation")
 
 
 def find_refusal(error: BaseException) -> Exception | None:
-    """Return the project's own refusal in an exception's chain of causes, if there is one."""
+    """Return the project's own refusal in an exception's chain of causes, or the store's."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, PromoUpliftError | ParameterValidationError):
             return cause
         cause = cause.__cause__ or cause.__context__
-    return None
+    return error if isinstance(error, Exception) and is_of_the_store(error) else None
+
+
+def is_of_the_store(error: BaseException) -> bool:
+    """Whether the tracking store failed, and not a dataset or node of the project."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow to import
+
+    return isinstance(error, MlflowException)
 
 
 def refusal_text(refusal: Exception) -> str:
@@ -40,6 +48,13 @@ def refusal_text(refusal: Exception) -> str:
     if isinstance(refusal, ParameterValidationError):
         text = re.sub(r"\n *For further information visit \S+", "", text)
         text += "\nCorrect it in conf/, or in --params."
+    if is_of_the_store(refusal):
+        import mlflow  # noqa: PLC0415 - slow to import
+
+        address = without_password(mlflow.get_tracking_uri())
+        text += (
+            f"\nThe store is `{address}`, as MLFLOW_TRACKING_URI or conf/base/mlflow.yml names it."
+        )
     return text
 
 

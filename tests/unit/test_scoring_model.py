@@ -247,7 +247,7 @@ def test_a_table_is_scored_as_each_of_its_households_is_by_the_rules():
 
 def test_a_category_that_training_never_saw_is_said():
     encoder = SimpleNamespace(
-        columns=(SimpleNamespace(name="spend", kind="category"),),
+        columns=(SimpleNamespace(name="spend", kind="category", levels=("old",)),),
         encode=lambda frame: (
             pd.DataFrame({"spend": 9.0, "visits": 4.0}, index=range(len(frame))),
             np.where(frame["spend"] == "new", 0, -1),

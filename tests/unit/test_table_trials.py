@@ -521,12 +521,23 @@ def test_a_number_missing_in_a_new_row_stays_missing():
     [
         ({"age": [30]}, r"missing: \['town'\]"),
         ({"age": ["thirty"], "town": ["north"]}, "`age` must hold numbers; .*'thirty'"),
+        (
+            {"age": [pd.Timestamp("2017-01-01")], "town": ["north"]},
+            "`age` must hold numbers; it is",
+        ),
     ],
 )
 def test_new_rows_that_do_not_fit_are_refused(new, match):
     encoder = one(a_table()).encoder
     frame = pd.DataFrame(new)
     with pytest.raises(TrialError, match=match):
+        encoder.encode(frame)
+
+
+def test_every_column_that_is_no_number_is_named():
+    encoder = one(a_table(shoes=np.arange(float(N)))).encoder
+    frame = pd.DataFrame({"age": ["thirty"], "shoes": ["large"], "town": ["north"]})
+    with pytest.raises(TrialError, match=r"`age` must .*'thirty'.* `shoes` must .*'large'"):
         encoder.encode(frame)
 
 

@@ -55,17 +55,15 @@ from promo_uplift.analysis.recommendation import (
 )
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, refuse_unknown
+from promo_uplift.analysis.scored_rows import report_table, scoring_report, scoring_text
 from promo_uplift.analysis.scoring import (
     CanonicalData,
     Households,
     differences_now,
     households_of_a_cut,
     households_of_a_table,
-    report_table,
     scores_of,
-    scoring_report,
     scoring_subject,
-    scoring_text,
 )
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.analysis.value import tuning_table

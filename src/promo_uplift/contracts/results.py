@@ -57,6 +57,11 @@ class ColumnOfTable(Protocol):
         """``number`` or ``category``."""
         ...
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Levels of a category, as training saw them."""
+        ...
+
 
 class CovariateEncoder(Protocol):
     """Turns rows of a user's table into the covariates that models were fitted on."""
@@ -67,7 +72,7 @@ class CovariateEncoder(Protocol):
         ...
 
     def encode(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, IntArray]:
-        """Covariates ``(m, p)``; ``(m,)`` the row's first column of an unseen level, or ALL_SEEN."""
+        """Covariates ``(m, p)``; ``(m,)`` first column of an unseen level, or ALL_SEEN."""
         ...
 
     def decode(self, covariates: pd.DataFrame) -> pd.DataFrame:

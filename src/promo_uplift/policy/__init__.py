@@ -36,9 +36,11 @@ from promo_uplift.policy.off_policy import (
     OffPolicyValues,
     off_policy_values,
 )
+from promo_uplift.policy.older import fill_absent_fields
 from promo_uplift.policy.registered import (
     CHALLENGER,
     CHAMPION,
+    LoadedModel,
     RegisteredVersion,
     choose_version,
     standing_sentence,
@@ -98,6 +100,7 @@ __all__ = [
     "HonestCurves",
     "HouseholdPredictions",
     "ImportanceWeights",
+    "LoadedModel",
     "LoggedActions",
     "ObservedRows",
     "OffPolicyValues",
@@ -132,6 +135,7 @@ __all__ = [
     "definition_of_raw_tables",
     "evaluate_policy",
     "expected_profit",
+    "fill_absent_fields",
     "honest_curves",
     "honest_value",
     "largest_targeting_gain",

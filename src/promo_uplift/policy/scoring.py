@@ -108,8 +108,13 @@ class ScoringModel:
     @property
     def categories(self) -> tuple[str, ...]:
         """Those of them that hold categories, not numbers."""
+        return tuple(self.levels)
+
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """What training saw in each of those."""
         encoded = () if self.encoder is None else self.encoder.columns
-        return tuple(column.name for column in encoded if column.kind == "category")
+        return {one.name: list(one.levels) for one in encoded if one.kind == "category"}
 
     def score(self, households: pd.DataFrame) -> pd.DataFrame:
         """Effect, interval, expected profit and decision for each household, ``(m, 8)``.
@@ -236,8 +241,11 @@ def refuse_columns(*, needed: Sequence[str], found: Iterable[object]) -> None:
         plain = [f"`{name}`" for name, near in hints.items() if not near]
         raise ScoringError(
             f"Every training covariate must be a column; missing {len(absent)} of "
-            f"{len(needed)}: {', '.join(renamed + plain)}."
+            f"{len(needed)}: {', '.join(renamed + plain)}. Add each by this name, with missing "
+            "values where they are unknown."
         )
     double = [name for name in needed if columns.count(name) > 1]
     if double:
-        raise ScoringError(f"Column names must be unique; found more than once: {double}.")
+        raise ScoringError(
+            f"Column names must be unique; found more than once: {double}. Leave one of each."
+        )

@@ -84,15 +84,21 @@ class TableEncoder:
                 "Add them, with missing values where they are unknown."
             )
         parts: dict[str, FloatArray] = {}
+        wrong = []
         unseen = np.full(len(frame), ALL_SEEN, dtype=np.int64)
         for position, column in enumerate(self.columns):
             if column.kind == "number":
-                parts[column.name] = _numbers(frame[column.name])
+                try:
+                    parts[column.name] = _numbers(frame[column.name])
+                except TrialError as error:
+                    wrong.append(str(error))
                 continue
             text = _labels(frame[column.name])
             unseen[(unseen == ALL_SEEN) & ~np.isin(text, column.levels)] = position
             for level, output in zip(column.levels, column.outputs, strict=True):
                 parts[output] = (text == level).astype(np.float64)
+        if wrong:
+            raise TrialError(" ".join(wrong))
         return pd.DataFrame(parts), unseen
 
     def decode(self, covariates: pd.DataFrame) -> pd.DataFrame:
@@ -591,13 +597,18 @@ def _refuse_missing(*, frame: pd.DataFrame, column: str) -> None:
 
 
 def _numbers(series: pd.Series) -> FloatArray:
-    try:
-        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
-    except (TypeError, ValueError) as error:
-        raise TrialError(
-            f"`{series.name}` must hold numbers; it is {series.dtype}, e.g. "
-            f"{series.dropna().head(3).tolist()}. Code it as numbers."
-        ) from error
+    cause = None
+    # NumPy would count a date in nanoseconds, and drop the imaginary part
+    if series.dtype.kind not in "mMc":
+        try:
+            return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+        except (TypeError, ValueError) as error:
+            cause = error
+    examples = ", ".join(repr(str(value)) for value in series.dropna().head(3))
+    raise TrialError(
+        f"`{series.name}` must hold numbers; it is {series.dtype}"
+        f"{f', e.g. {examples}' if examples else ''}. Code it as numbers."
+    ) from cause
 
 
 def _label(value: object) -> str:

@@ -39,6 +39,7 @@ from promo_uplift.policy import (
     Contacts,
     PolicyEvaluation,
     PolicySuite,
+    RegisteredVersion,
     RegistryEntry,
     ScoringModel,
     champion_gate,
@@ -389,7 +390,7 @@ def build_scoring_model(
 
 def enter_registry(
     model: ScoringModel,
-    standing: ScoringModel | None,
+    standing: RegisteredVersion | None,
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: dict[str, CrossFittedCate],
