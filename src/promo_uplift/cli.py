@@ -21,20 +21,23 @@ from kedro.utils import find_kedro_project
 from kedro.validation.exceptions import ParameterValidationError
 
 from promo_uplift.contracts.errors import ConfigurationError, PromoUpliftError
+from promo_uplift.provenance import without_password
 
 #: Kedro's loggers that report a failed run, each in its own words.
 FAILURE_LOGGERS: Final = ("kedro.pipeline.node", "kedro.runner", "kedro.validation")
 
 
 def find_refusal(error: BaseException) -> Exception | None:
-    """Return the project's own refusal in an exception's chain of causes, if there is one."""
+    """Return the project's own refusal in an exception's chain of causes, or the store's."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, PromoUpliftError | ParameterValidationError):
             return cause
     loading = next((one for one in causes if isinstance(one, DatasetError)), None)
     absent = next((one for one in causes if isinstance(one, FileNotFoundError)), None)
-    return None if loading is None or absent is None else _missing_input(loading, absent)
+    if loading is not None and absent is not None:
+        return _missing_input(loading, absent)
+    return error if isinstance(error, Exception) and is_of_the_store(error) else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -63,12 +66,26 @@ def _missing_input(loading: DatasetError, absent: FileNotFoundError) -> Configur
     )
 
 
+def is_of_the_store(error: BaseException) -> bool:
+    """Whether the tracking store failed, and not a dataset or node of the project."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow to import
+
+    return isinstance(error, MlflowException)
+
+
 def refusal_text(refusal: Exception) -> str:
     """Return the one message: the project's own, or Kedro's on parameters with what to do."""
     text = f"{type(refusal).__name__}: {refusal}"
     if isinstance(refusal, ParameterValidationError):
         text = re.sub(r"\n *For further information visit \S+", "", text)
         text += "\nCorrect it in conf/, or in --params."
+    if is_of_the_store(refusal):
+        import mlflow  # noqa: PLC0415 - slow to import
+
+        address = without_password(mlflow.get_tracking_uri())
+        text += (
+            f"\nThe store is `{address}`, as MLFLOW_TRACKING_URI or conf/base/mlflow.yml names it."
+        )
     return text
 
 

@@ -37,7 +37,7 @@ from promo_uplift.learners import left_out_learners, refuse_left_out
 from promo_uplift.metrics import metric_versions
 from promo_uplift.policy import PolicySuite, ScoringModel, suite_table
 from promo_uplift.reporting.run_record import money_tag, run_record
-from promo_uplift.sources import frame_digest
+from promo_uplift.sources import table_version
 from promo_uplift.trials import TableArms, TableTrial, table_arms, table_trials
 
 #: Characters per line of a printed verdict.
@@ -81,12 +81,15 @@ class TableResult:
         Every result object behind the tables.
     parameters : AnalysisParameters
     seed : int
+    data_version : str
+        Digest of the table.
     """
 
     trial: TableTrial
     analysis: Analysis
     parameters: AnalysisParameters
     seed: int
+    data_version: str
 
     @property
     def leaderboard(self) -> pd.DataFrame:
@@ -270,6 +273,12 @@ class TableResult:
             checks=self.parameters.checks,
             policy=self.parameters.policy,
             metrics=self.parameters.metrics,
+            contract=analysis.table_contract(
+                data=self.trial.data,
+                data_version=self.data_version,
+                estimation=self.parameters.estimation,
+                policy=self.parameters.policy,
+            ),
         )
 
     def cate(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -621,6 +630,7 @@ def analyse(  # noqa: PLR0913 - the library's one call
     if learners is not None:
         for trial in trials:
             refuse_left_out(left_out=left_out_learners(names=learners, data=trial.data))
+    data_version = table_version(frame)
     results = {
         trial.arm: TableResult(
             trial=trial,
@@ -629,12 +639,13 @@ def analyse(  # noqa: PLR0913 - the library's one call
             ),
             parameters=typed,
             seed=seed,
+            data_version=data_version,
         )
         for trial in trials
     }
     if tracking_uri is not None:
         for result in results.values():
-            _track(result, tracking_uri, f"table-{frame_digest(frame)}")
+            _track(result, tracking_uri)
     if len(results) == 1:
         return next(iter(results.values()))
     return ArmsResult(arms=results, table=table_arms(frame=frame, parameters=columns))
@@ -713,7 +724,7 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
             into[name] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _track(result: TableResult, tracking_uri: str, data_version: str) -> None:
+def _track(result: TableResult, tracking_uri: str) -> None:
     found, data = result.analysis, result.trial.data
     record = run_record(
         data=data,
@@ -733,7 +744,7 @@ def _track(result: TableResult, tracking_uri: str, data_version: str) -> None:
             "verdict_reasons": ", ".join(result.verdict.reasons),
             "champion": result.champion,
             "treatment_definition": f"{result.trial.arm} against {result.trial.control}",
-            "data_version": data_version,
+            "data_version": result.data_version,
             "money": money_tag(result.parameters.policy),
         },
         inputs={"trials": data.covariates.assign(treatment=data.treatment, outcome=data.outcome)},

@@ -25,6 +25,11 @@ DISTRIBUTION: Final = "promo-uplift"
 LINE_WIDTH: Final = 1000
 
 
+def without_password(address: str) -> str:
+    """Address of a store as it may be shown."""
+    return re.sub(r"(?<=://)[^/@]*@", "", address)
+
+
 def git_sha(folder: Path) -> str:
     """Commit of the code, with ``+changes`` where the tracked files differ from it."""
 

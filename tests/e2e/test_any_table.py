@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -136,6 +139,17 @@ def test_both_doors_say_the_same(run: Finished, called: TableResult) -> None:
     written = (run.folder / "data/table/08_reporting/verdict.txt").read_text()
     assert str(called) == f"letter against none\n{written.strip()}"
     assert written.strip() in run.out
+
+
+def test_both_doors_make_a_model_of_the_same_contract(run: Finished, called: TableResult) -> None:
+    mlflow.set_tracking_uri(f"sqlite:///{run.folder}/mlflow.db")
+    try:
+        made = mlflow.models.get_model_info("models:/promo_uplift_table@challenger").metadata
+    finally:
+        mlflow.set_tracking_uri(None)
+    ours = called.model.contract
+    assert ours is not None
+    assert made["data_contract"] == json.loads(json.dumps(asdict(ours)))
 
 
 def test_the_identifier_is_left_out_and_said(run: Finished) -> None:

@@ -15,6 +15,7 @@ from promo_uplift.analysis import households_of_a_table, scores_of
 from promo_uplift.contracts.errors import ConfigurationError, LearnerError, ScoringError, TrialError
 from promo_uplift.contracts.parameters import ScoringParameters
 from promo_uplift.door import ArmsResult, TableResult, table_parameters
+from promo_uplift.policy import definition_differences
 
 N = 900
 #: Members respond by this much, the others by nothing; half are members.
@@ -425,7 +426,7 @@ def test_a_file_of_new_rows_is_scored_in_chunks_as_from_python(request, tmp_path
     assert list(found.columns) == ["row", *expected.columns, "n_missing", "model_alias"]
     assert found["row"].tolist() == list(range(200))
     pd.testing.assert_frame_equal(found[list(expected.columns)], expected, check_exact=True)
-    assert found.loc[3, "support_reason"] == "category_not_seen_in_training"
+    assert found.loc[3, "support_reason"] == "category_not_seen_in_training:member"
     assert ("recommend" in found.columns) is (result == "priced")
 
 
@@ -433,6 +434,26 @@ def test_a_missing_covariate_of_a_new_row_is_refused(plain, frame):
     rows = frame.head().drop(columns="income")
     with pytest.raises(ScoringError, match=r"missing 1 of \d+: `income`\."):
         plain.cate(rows)
+
+
+def test_the_model_carries_what_it_was_made_with(plain, priced):
+    contract = plain.model.contract
+    assert contract.columns == ("income", "member", "before")
+    assert contract.covariates == ("income", "member=no", "member=yes", "before")
+    assert contract.data_version == plain.data_version
+    assert contract.definition["comparison"] == "1 against 0"
+    assert contract.definition["estimation.outcome"] == "outcome"
+    assert (contract.definition["policy.are_stated"], contract.is_of_raw_tables) == (False, False)
+    differing = definition_differences(
+        contract=contract, definition=priced.model.contract.definition
+    )
+    assert "`policy.contact_cost_usd` 0.0 (now 2.0)" in map(str, differing)
+
+
+def test_each_arms_model_knows_its_comparison(arms):
+    _, result = arms
+    said = {arm: one.model.contract.definition["comparison"] for arm, one in result.arms.items()}
+    assert said == {"letter": "letter against none", "call": "call against none"}
 
 
 def test_held_out_intervals_come_when_asked(plain):

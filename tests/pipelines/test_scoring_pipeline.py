@@ -19,7 +19,7 @@ from promo_uplift.contracts.streams import TableStream
 from promo_uplift.contracts.tables import CanonicalTables
 from promo_uplift.datasets import CanonicalDataDataset, TableStreamDataset
 from promo_uplift.pipelines import scoring
-from promo_uplift.policy import RegisteredVersion, support_ranges
+from promo_uplift.policy import LoadedModel, RegisteredVersion, support_ranges
 from tests.unit.tiny_retail import T0, tiny_tables
 
 DUCKDB = {"backend": "duckdb"}
@@ -27,9 +27,16 @@ MADE_WITH = {"python": "3.11", "lightgbm": "4.7.0"}
 WITHHELD = "The verdict is experiment_needed: no champion without publish."
 
 
-def version(model, number, *, passed, gate, running=MADE_WITH):
+def version(model, number, *, passed, gate, running=MADE_WITH, filled=()):
     return RegisteredVersion(
-        "promo_uplift", number, f"run{number}", passed, gate, MADE_WITH, running, lambda: model
+        "promo_uplift",
+        number,
+        f"run{number}",
+        passed,
+        gate,
+        MADE_WITH,
+        running,
+        lambda: LoadedModel(model, filled),
     )
 
 
@@ -147,7 +154,10 @@ def test_the_report_counts_what_was_written(score, households, tmp_path):
         "with_missing_covariates": int((scores["n_missing"] > 0).sum()),
         "missing_values": int(scores["n_missing"].sum()),
         "recommended": int(scores["recommend"].sum()),
+        "repeated_identifiers": 0,
+        "without_identifier": 0,
     }
+    assert report["warnings"] == []
     assert report["reasons"] == scores["reason"].value_counts().to_dict()
     outside = scores.loc[~scores["in_support"], "support_reason"].value_counts().to_dict()
     assert report["outside_support"] == outside
@@ -203,10 +213,13 @@ def test_a_model_from_before_there_were_contracts_still_scores_and_says_so(
     score, strong, households, tmp_path
 ):
     old = replace(strong.made["scoring_model"], contract=None)
-    versions = {"champion": version(old, "1", passed=True, gate="It passed.")}
+    filled = ("ScoringModel.contract",)
+    versions = {"champion": version(old, "1", passed=True, gate="It passed.", filled=filled)}
     made = score(versions=versions, table=written(households, tmp_path, "csv"))
-    (warning,) = made["scoring_report"]["warnings"]
-    assert "keeps no data contract" in warning
+    older, no_contract = made["scoring_report"]["warnings"]
+    assert "older version of this package. It has no `ScoringModel.contract`" in older
+    assert "keeps no data contract" in no_contract
+    assert f"WARNING {older}" in made["scoring_text"]
     assert made["scoring_report"]["contract"] is None
     assert "keeps its data contract" in refusal(score, versions=versions, as_of=T0)
 
@@ -235,7 +248,7 @@ def test_a_cut_as_of_a_date_is_scored_with_the_trials_covariates(score, wide):
     assert scores["household_id"].tolist() == [1, 2, 5, 7]
     # by hand: spend of household 1 in [9 March, 1 June) is 24.00, on 3 days of visit
     row = pd.DataFrame({"pre_spend_usd": [24.0], "pre_visits": [3.0], "demo_age": [3.0]})
-    expected = wide["champion"].load().score(row)["cate_usd"].iloc[0]
+    expected = wide["champion"].load().model.score(row)["cate_usd"].iloc[0]
     assert scores["cate_usd"].iloc[0] == expected
     given = made["scoring_report"]["input"]
     assert given["covariate_window"] == ["2017-03-09", "2017-06-01"]
@@ -245,6 +258,7 @@ def test_a_cut_as_of_a_date_is_scored_with_the_trials_covariates(score, wide):
 
 def test_a_cut_that_the_data_do_not_cover_is_refused(score, wide):
     said = refusal(score, versions=wide, as_of=dt.date(2017, 2, 1))
+    assert said.startswith("`scoring.as_of` 2017-02-01 must have its windows inside the data")
     assert "history window [2016-09-28, 2017-02-01) starts before the data does" in said
 
 
@@ -274,8 +288,8 @@ def test_a_later_chunk_of_another_kind_is_refused_and_nothing_is_left(score, hou
     long = pd.concat([households] * 20, ignore_index=True).astype({"pre_visits": object})
     long.loc[len(long) - 1, "pre_visits"] = "many"
     said = refusal(score, table=written(long, tmp_path, "csv"))
-    assert "`pre_visits` of `households.csv`" in said
-    assert "invalid value 'many'" in said
+    assert "`pre_visits` of `households.csv` must hold numbers; " in said
+    assert "'many'. Correct such values, or leave them empty." in said
     assert not list((tmp_path / "output").iterdir())
 
 
@@ -305,10 +319,42 @@ def test_nobody_to_score_is_asked_for(score):
     assert "scoring.as_of=<year-month-day>" in refusal(score)
 
 
-def test_a_table_without_rows_gives_scores_without_rows(score, households, tmp_path):
-    made = score(table=written(households.iloc[:0], tmp_path, "parquet"))
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_without_rows_gives_scores_without_rows(score, households, tmp_path, kind):
+    made = score(table=written(households.iloc[:0], tmp_path, kind))
     assert len(made["scores"]) == 0
     assert made["scoring_report"]["counts"]["rows"] == 0
+    assert "WARNING There is no row to score" in made["scoring_text"]
+
+
+def test_rows_that_no_identifier_tells_apart_are_scored_and_counted(score, households, tmp_path):
+    table = households.head(6).astype({"household_id": "Int64"})
+    table["household_id"] = pd.array([1, 1, 1, 2, None, None], dtype="Int64")
+    made = score(table=written(table, tmp_path, "csv"))
+    counts = made["scoring_report"]["counts"]
+    assert (counts["rows"], counts["repeated_identifiers"], counts["without_identifier"]) == (
+        6,
+        2,
+        2,
+    )
+    (warning,) = made["scoring_report"]["warnings"]
+    assert warning.startswith("`household_id` must name each row")
+    assert "2 rows repeat the value of another, 2 have none" in warning
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_identifier_that_is_empty_throughout_is_said(score, households, tmp_path, kind):
+    table = households.head(5).assign(household_id=None)
+    made = score(table=written(table, tmp_path, kind))
+    assert made["scores"]["household_id"].isna().all()
+    assert made["scoring_report"]["counts"]["without_identifier"] == 5
+
+
+def test_the_text_names_the_commonest_columns_outside_the_training_range(
+    score, households, tmp_path
+):
+    made = score(table=written(households, tmp_path, "csv"))
+    assert "(covariate_outside_training_range 30 of `pre_spend_usd`)." in made["scoring_text"]
 
 
 def test_the_file_appears_only_when_it_is_whole(tmp_path):

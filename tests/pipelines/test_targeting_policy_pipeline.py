@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from in_memory import EFFECT_USD, run, true_effect
 
 from promo_uplift.pipelines import targeting_policy
+from promo_uplift.policy import LoadedModel
 
 #: Margin .25, contact 2.00, redemption 1.00 at a rate of .1: a responder earns 7.5 - 2.1.
 PROFIT_USD = 0.25 * EFFECT_USD - 2.1
@@ -189,7 +192,8 @@ def test_the_first_published_model_becomes_champion(strong, nothing):
     assert not nothing.made["registered_model"].gate.promote
 
 
-def gate_against(strong, standing):
+def gate_against(strong, model):
+    standing = SimpleNamespace(load=lambda: LoadedModel(model))
     pipeline = targeting_policy.create_pipeline().only_nodes("enter_registry")
     inputs = {**strong.inputs, **strong.made, "standing_champion": standing}
     made = run(pipeline, {name: inputs[name] for name in pipeline.inputs()})

@@ -15,6 +15,7 @@ from promo_uplift.contracts.errors import PolicyError, ScoringError
 from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.policy import (
     DataContract,
+    LoadedModel,
     PolicyRows,
     champion_gate,
     scored_policy_rows,
@@ -184,10 +185,14 @@ def contract(**changed):
     return DataContract(("effect",), ("effect",), "package-1", {**MADE_FOR, **changed})
 
 
-def standing_rows(standing, challenger=None):
+def registered(model):
+    return SimpleNamespace(load=lambda: LoadedModel(model))
+
+
+def standing_rows(model, challenger=None):
     return standing_policy_rows(
         scores=SCORES,
-        standing=standing,
+        standing=None if model is None else registered(model),
         contract=challenger,
         data=SimpleNamespace(covariates=COVARIATES, encoder=None),
         fold=FOLD,
@@ -229,6 +234,21 @@ def test_a_champion_that_cannot_be_compared_stays_and_the_reason_says_why(standi
     assert not decision.promote
     assert decision.reason.startswith("The standing champion cannot be compared, and stays: ")
     assert said in decision.reason
+
+
+def test_a_champion_that_cannot_be_loaded_stays_and_the_reason_says_why():
+    def load():
+        raise ScoringError("Version 1 of `promo_uplift` cannot be used here: no `Ranges.high`.")
+
+    profit, reason = standing_policy_rows(
+        scores=SCORES,
+        standing=SimpleNamespace(load=load),
+        contract=contract(),
+        data=SimpleNamespace(covariates=COVARIATES, encoder=None),
+        fold=FOLD,
+    )
+    assert profit is None
+    assert "cannot be used here: no `Ranges.high`" in reason
 
 
 def test_a_verdict_that_does_not_allow_it_is_said_before_a_champion_that_cannot_be_compared():

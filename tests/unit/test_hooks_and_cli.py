@@ -19,6 +19,7 @@ from kedro.framework.hooks.manager import (
 from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.exceptions import MlflowException
 
 from promo_uplift import hooks, settings
 from promo_uplift.checks import CHECKS
@@ -272,6 +273,25 @@ def test_the_command_shows_a_refusal_as_one_message_and_fails(monkeypatch):
     result = CliRunner().invoke(cli, ["run"])
     assert result.exit_code == 1
     assert result.output == "Error: TrialError: `campaigns` are unknown.\n"
+
+
+def test_a_store_that_does_not_answer_is_one_message_with_its_address(monkeypatch):
+    def fail(**options):
+        raise MlflowException("API request failed")
+
+    monkeypatch.setattr(kedro_run, "callback", fail)
+    monkeypatch.setattr("mlflow.get_tracking_uri", lambda: "http://me@host:5000")
+    result = CliRunner().invoke(cli, ["run"])
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: MlflowException: API request failed\n"
+        "The store is `http://host:5000`, as MLFLOW_TRACKING_URI or conf/base/mlflow.yml names "
+        "it.\n"
+    )
+
+
+def test_an_answer_of_the_store_inside_a_node_is_a_defect():
+    assert find_refusal(chained(RuntimeError("node"), MlflowException("no such run"))) is None
 
 
 def test_the_command_lets_a_defect_through(monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.metadata import version
 
 import mlflow
@@ -32,6 +32,8 @@ from promo_uplift.policy import (
     GateDecision,
     RegistryEntry,
     ScoringModel,
+    SupportRanges,
+    standing_policy_profit,
     support_ranges,
 )
 from promo_uplift.reporting.run_record import LearnerRecord, RunRecord
@@ -210,8 +212,8 @@ def registry(store):
         aliases = {
             alias: int(number) for alias, number in store.get_registered_model(NAME).aliases.items()
         }
-        champion = StandingChampionDataset(name=NAME).load()
-        states.append((aliases, champion))
+        standing = StandingChampionDataset(name=NAME).load()
+        states.append((aliases, None if standing is None else standing.load().model))
     return states, path_before
 
 
@@ -288,13 +290,19 @@ def test_the_versions_behind_the_aliases_say_whether_the_gate_let_them(registry)
     assert (champion.number, champion.passed_gate, champion.gate) == ("2", True, "promote: True")
     assert (challenger.number, challenger.passed_gate) == ("3", False)
     assert champion.made_with == champion.running
-    assert champion.load().cate_threshold_usd == 2.0
-    assert champion.load().contract == CONTRACT
-    assert challenger.load().cate_threshold_usd == 3.0
+    loaded = champion.load()
+    assert (loaded.model.cate_threshold_usd, loaded.filled) == (2.0, ())
+    assert loaded.model.contract == CONTRACT
+    assert challenger.load().model.cate_threshold_usd == 3.0
 
 
-def test_nothing_registered_is_no_version(store):
-    assert RegisteredVersionsDataset(name="nobody").load() == {}
+def test_where_nothing_is_registered_the_store_is_named(store):
+    with pytest.raises(DatasetError) as refused:
+        RegisteredVersionsDataset(name="nobody").load()
+    said = str(refused.value.__cause__)
+    assert said.startswith("A model `nobody` must be registered before it can score; `sqlite:///")
+    assert "mlflow.db` holds none with an alias" in said
+    assert "MLFLOW_TRACKING_URI" in said
     with pytest.raises(DatasetError, match="registered by a run"):
         RegisteredVersionsDataset(name=NAME).save({})
 
@@ -312,6 +320,92 @@ def test_a_model_that_cannot_be_unpickled_names_the_packages_that_differ(registr
     monkeypatch.setattr("mlflow.pyfunc.load_model", fails)
     with pytest.raises(ScoringError, match=r"no such class\. .*`lightgbm` [\d.]+ \(now 0\.1\)"):
         registered_version(name=NAME, number="2").load()
+
+
+def as_an_older_version_pickled(monkeypatch, *, dataclasses, parameters):
+    """Leave the last field of each dataclass, and fields of the money, out of every pickle."""
+    for one in dataclasses:
+        monkeypatch.setattr(
+            one, "__getstate__", lambda self: [getattr(self, f.name) for f in fields(self)][:-1]
+        )
+    pickled = PolicyParameters.__getstate__
+
+    def state(self):
+        found = pickled(self)
+        kept = {name: v for name, v in found["__dict__"].items() if name not in parameters}
+        return found | {"__dict__": kept}
+
+    monkeypatch.setattr(PolicyParameters, "__getstate__", state)
+
+
+def registered_by_an_older_version(store, monkeypatch, *, name, dataclasses, parameters=()):
+    with monkeypatch.context() as then, opened_run(store):
+        as_an_older_version_pickled(then, dataclasses=dataclasses, parameters=parameters)
+        RegisteredModelDataset(name=name).save(entry(threshold_usd=2.0, promote=True))
+    return StandingChampionDataset(name=name).load()
+
+
+def test_a_model_of_an_older_version_takes_the_defaults_of_what_came_later(store, monkeypatch):
+    found = registered_by_an_older_version(
+        store,
+        monkeypatch,
+        name="older",
+        dataclasses=[ScoringModel],
+        parameters=("retailer_funded_share", "budget_usd"),
+    ).load()
+    assert found.filled == (
+        "PolicyParameters.budget_usd",
+        "PolicyParameters.retailer_funded_share",
+        "ScoringModel.contract",
+    )
+    assert found.model.contract is None
+    assert found.model.parameters == scoring_model(threshold_usd=2.0).parameters
+    pd.testing.assert_frame_equal(
+        found.model.score(DATA.covariates),
+        scoring_model(threshold_usd=2.0).score(DATA.covariates),
+        check_exact=True,
+    )
+
+
+def test_a_model_without_what_it_needs_is_refused_by_name_and_the_gate_goes_on(store, monkeypatch):
+    standing = registered_by_an_older_version(
+        store, monkeypatch, name="oldest", dataclasses=[SupportRanges, DataContract]
+    )
+    said = (
+        "Version 1 of `oldest` cannot be used here: it was made by an older version of "
+        "promo_uplift and has no `DataContract.definition`, `SupportRanges.overlap_high`. Install "
+        "the versions of its MLmodel, or register a new one with `kedro run`."
+    )
+    with pytest.raises(ScoringError) as refused:
+        standing.load()
+    assert str(refused.value) == said
+    profit, reason = standing_policy_profit(
+        scores=None, standing=standing, contract=CONTRACT, data=DATA, fold=NUISANCES.fold
+    )
+    assert (profit, reason) == (None, str(refused.value))
+
+
+def test_a_model_whose_code_no_longer_scores_is_refused_before_it_meets_a_household(
+    registry, monkeypatch
+):
+    def fails(*_, **__):
+        raise AttributeError("'Learner' object has no attribute 'offset_'")
+
+    standing = StandingChampionDataset(name=NAME).load()
+    monkeypatch.setattr(type(standing.load().model.learner), "predict_cate", fails)
+    with pytest.raises(ScoringError, match=r"cannot be used here: .* has no attribute 'offset_'"):
+        standing.load()
+
+
+def test_a_model_whose_files_are_gone_says_so(registry, monkeypatch):
+    def gone(*_, **__):
+        raise OSError("No such artifact: 'MLmodel'")
+
+    monkeypatch.setattr("mlflow.models.get_model_info", gone)
+    monkeypatch.setattr("mlflow.pyfunc.load_model", gone)
+    standing = StandingChampionDataset(name=NAME).load()
+    with pytest.raises(ScoringError, match="Bring its files back to where the store has them"):
+        standing.load()
 
 
 def test_aliases_are_not_moved_by_loading_or_saving_the_wrong_way():

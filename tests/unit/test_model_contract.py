@@ -119,12 +119,15 @@ def test_the_warnings_tell_packages_from_settings_and_what_cannot_be_compared():
         *package_differences(made_with=made_with, running={"lightgbm": "4.6.0"}),
     )
     settings, packages = warnings_of(
-        contract=contract(), made_with=made_with, differences=differences
+        contract=contract(), made_with=made_with, differences=differences, filled=()
     )
     assert "other data or settings: `trials.pre_days` 84 (now 56)." in settings
     assert "other package versions: `lightgbm` 4.7.0 (now 4.6.0)." in packages
-    assert warnings_of(contract=contract(), made_with=made_with, differences=()) == []
-    assert len(warnings_of(contract=None, made_with={}, differences=())) == 2
+    same = {"contract": contract(), "made_with": made_with, "differences": ()}
+    assert warnings_of(**same, filled=()) == []
+    assert len(warnings_of(contract=None, made_with={}, differences=(), filled=())) == 2
+    (older,) = warnings_of(**same, filled=("ScoringModel.contract", "PolicyParameters.budget_usd"))
+    assert "has no `ScoringModel.contract`, `PolicyParameters.budget_usd`: each takes" in older
 
 
 def version(number, *, passed=False, gate="The verdict is refuse: no champion without publish."):
@@ -183,3 +186,7 @@ def test_a_date_may_come_as_text_and_only_as_a_date():
         ScoringParameters(**SCORING | {"as_of": "1 November"})
     with pytest.raises(ValueError, match="not both"):
         ScoringParameters(**SCORING | {"as_of": "2017-11-01", "table": "a.csv"})
+    # as the command line reads it
+    assert ScoringParameters(**SCORING | {"as_of": 20171101}).as_of.isoformat() == "2017-11-01"
+    with pytest.raises(ValueError, match="`id_column` with `table` only, got 'customer'"):
+        ScoringParameters(**SCORING | {"as_of": "2017-11-01", "id_column": "customer"})

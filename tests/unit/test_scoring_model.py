@@ -247,16 +247,16 @@ def test_a_table_is_scored_as_each_of_its_households_is_by_the_rules():
 
 def test_a_category_that_training_never_saw_is_said():
     encoder = SimpleNamespace(
-        columns=(SimpleNamespace(name="spend", kind="category"),),
+        columns=(SimpleNamespace(name="spend", kind="category", levels=("old",)),),
         encode=lambda frame: (
             pd.DataFrame({"spend": 9.0, "visits": 4.0}, index=range(len(frame))),
-            (frame["spend"] != "new").to_numpy(),
+            np.where(frame["spend"] == "new", 0, -1),
         ),
     )
     model = replace(MODEL, encoder=encoder)
     assert (model.columns, model.categories) == (("spend",), ("spend",))
     table = model.score(pd.DataFrame({"spend": ["old", "new"]}))
-    assert table["support_reason"].tolist() == ["", "category_not_seen_in_training"]
+    assert table["support_reason"].tolist() == ["", "category_not_seen_in_training:spend"]
     assert table["reason"].tolist() == ["targeted", "outside_support"]
     assert table["cate_usd"].isna().tolist() == [False, True]
     with pytest.raises(ScoringError, match=r"missing 1 of 1: `spend` \(is it `spent`\?\)"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from promo_uplift.contracts.errors import SourceError
-from promo_uplift.sources import frame_digest, read_table_file
+from promo_uplift.sources import read_table_file, table_version
 
 FRAME = pd.DataFrame({"a": [1, 2, 3], "b": ["x", None, "z"], "c": [0.5, np.nan, 1.5]})
 
@@ -61,14 +62,14 @@ def test_a_broken_file_is_refused_by_name(tmp_path, name, content):
 
 
 def test_the_digest_is_of_columns_and_values():
-    digest = frame_digest(FRAME)
-    assert digest == frame_digest(FRAME.copy())
-    assert len(digest) == 12
-    assert digest == frame_digest(FRAME.set_axis([5, 6, 7]))
+    digest = table_version(FRAME)
+    assert digest == table_version(FRAME.copy())
+    assert re.fullmatch("table-[0-9a-f]{12}", digest)
+    assert digest == table_version(FRAME.set_axis([5, 6, 7]))
     for other in (FRAME.rename(columns={"a": "d"}), FRAME.fillna({"c": 0.0}), FRAME.iloc[::-1]):
-        assert frame_digest(other) != digest
+        assert table_version(other) != digest
 
 
 def test_columns_of_lists_have_a_digest_too():
     lists = [pd.DataFrame({"a": [[1], value]}) for value in ([2], [3])]
-    assert frame_digest(lists[0]) != frame_digest(lists[1])
+    assert table_version(lists[0]) != table_version(lists[1])

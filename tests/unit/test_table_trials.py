@@ -8,6 +8,7 @@ import pytest
 
 from promo_uplift.contracts.errors import TrialError
 from promo_uplift.contracts.parameters import TableParameters
+from promo_uplift.contracts.results import ALL_SEEN
 from promo_uplift.trials import one_trial, table_trials
 
 N = 60
@@ -477,8 +478,8 @@ def test_each_arm_has_its_own_covariates():
 def test_new_rows_become_the_same_covariates():
     frame = a_table()
     trial = one(frame)
-    covariates, is_known = trial.encoder.encode(frame.iloc[::-1])
-    assert is_known.all()
+    covariates, unseen = trial.encoder.encode(frame.iloc[::-1])
+    assert (unseen == ALL_SEEN).all()
     expected = trial.data.covariates.iloc[::-1].reset_index(drop=True)
     pd.testing.assert_frame_equal(covariates, expected)
 
@@ -492,20 +493,27 @@ def test_rows_are_found_again_from_their_covariates():
     assert found["town"].tolist()[1:] == frame["town"].tolist()[1:]
 
 
-def test_an_unseen_level_is_said_and_not_guessed():
-    trial = one(a_table())
-    new = pd.DataFrame({"age": [30, 30, 30], "town": ["north", "east", None]})
-    covariates, is_known = trial.encoder.encode(new)
-    assert is_known.tolist() == [True, False, False]
+def test_an_unseen_level_is_said_with_its_column_and_not_guessed():
+    trial = one(a_table(colour=np.tile(["red", "blue"], N // 2)))
+    new = pd.DataFrame(
+        {
+            "age": [30] * 5,
+            "town": ["north", "east", None, "north", "east"],
+            "colour": ["red", "red", "red", "green", "green"],
+        }
+    )
+    covariates, unseen = trial.encoder.encode(new)
+    names = [None if i == ALL_SEEN else trial.encoder.columns[i].name for i in unseen]
+    assert names == [None, "town", "town", "colour", "town"]
     assert covariates.filter(like="town=").iloc[1].eq(0.0).all()
 
 
 def test_a_number_missing_in_a_new_row_stays_missing():
-    covariates, is_known = one(a_table()).encoder.encode(
+    covariates, unseen = one(a_table()).encoder.encode(
         pd.DataFrame({"age": [np.nan], "town": ["north"]})
     )
     assert np.isnan(covariates["age"].iloc[0])
-    assert is_known.all()
+    assert unseen.tolist() == [ALL_SEEN]
 
 
 @pytest.mark.parametrize(
@@ -513,12 +521,23 @@ def test_a_number_missing_in_a_new_row_stays_missing():
     [
         ({"age": [30]}, r"missing: \['town'\]"),
         ({"age": ["thirty"], "town": ["north"]}, "`age` must hold numbers; .*'thirty'"),
+        (
+            {"age": [pd.Timestamp("2017-01-01")], "town": ["north"]},
+            "`age` must hold numbers; it is",
+        ),
     ],
 )
 def test_new_rows_that_do_not_fit_are_refused(new, match):
     encoder = one(a_table()).encoder
     frame = pd.DataFrame(new)
     with pytest.raises(TrialError, match=match):
+        encoder.encode(frame)
+
+
+def test_every_column_that_is_no_number_is_named():
+    encoder = one(a_table(shoes=np.arange(float(N)))).encoder
+    frame = pd.DataFrame({"age": ["thirty"], "shoes": ["large"], "town": ["north"]})
+    with pytest.raises(TrialError, match=r"`age` must .*'thirty'.* `shoes` must .*'large'"):
         encoder.encode(frame)
 
 

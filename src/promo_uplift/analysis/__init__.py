@@ -21,6 +21,7 @@ from promo_uplift.analysis.decision import (
     list_households,
     reach_verdict,
     scoring_model,
+    table_contract,
     value_policies,
 )
 from promo_uplift.analysis.effect_checks import check_effects, overlap_of
@@ -65,17 +66,15 @@ from promo_uplift.analysis.recommendation import (
 )
 from promo_uplift.analysis.repeats import repeated_effects
 from promo_uplift.analysis.run import Analysis, analyse_trials, only_what_competes, refuse_unknown
+from promo_uplift.analysis.scored_rows import report_table, scoring_report, scoring_text
 from promo_uplift.analysis.scoring import (
     CanonicalData,
     Households,
     differences_now,
     households_of_a_cut,
     households_of_a_table,
-    report_table,
     scores_of,
-    scoring_report,
     scoring_subject,
-    scoring_text,
 )
 from promo_uplift.analysis.units import in_outcome_unit
 from promo_uplift.analysis.value import tuning_table
@@ -154,6 +153,7 @@ __all__ = [
     "scoring_report",
     "scoring_subject",
     "scoring_text",
+    "table_contract",
     "tuning_table",
     "value_other_money",
     "value_policies",

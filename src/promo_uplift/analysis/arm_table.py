@@ -19,7 +19,7 @@ from promo_uplift.contracts.parameters import (
 )
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.learners import left_out_learners, refuse_left_out
-from promo_uplift.sources import frame_digest
+from promo_uplift.sources import table_version
 from promo_uplift.trials import TableArms, TableTrial, arm_label, table_arms, table_trials
 
 
@@ -123,7 +123,7 @@ def read_arms(
         budget_usd=budget_usd,
         learner=learner,
         columns=_columns(trials=trials, frame=frame, named=named, hidden=hidden),
-        version=f"table-{frame_digest(frame)}",
+        version=table_version(frame),
     )
 
 

@@ -83,6 +83,7 @@ from promo_uplift.policy import (
     support_ranges,
     targeting_list,
 )
+from promo_uplift.policy.contract import Value
 from promo_uplift.tuning import (
     DeployedLearner,
     deployed_weights,
@@ -443,7 +444,7 @@ def scoring_model(
     checks: CheckParameters,
     policy: PolicyParameters,
     metrics: MetricParameters,
-    contract: DataContract | None = None,
+    contract: DataContract,
 ) -> ScoringModel:
     """Put together what scores new households: effect, support, money, rule, verdict, contract.
 
@@ -497,19 +498,37 @@ def data_contract(
     policy: PolicyParameters,
 ) -> DataContract:
     """Return what a scoring model of these trials is a function of, besides itself."""
+    if data.row is not None:
+        return table_contract(
+            data=data, data_version=data_version, estimation=estimation, policy=policy
+        )
+    definition = definition_of_raw_tables(
+        trials=trials, estimation=estimation, source=source, policy=policy
+    )
+    return _contract(data, data_version, definition)
+
+
+def table_contract(
+    *,
+    data: TrialData,
+    data_version: str,
+    estimation: EstimationParameters,
+    policy: PolicyParameters,
+) -> DataContract:
+    """Return the same of a table of the user's own."""
+    definition = definition_of_a_table(
+        estimation=estimation, policy=policy, comparison=data.comparison
+    )
+    return _contract(data, data_version, definition)
+
+
+def _contract(data: TrialData, data_version: str, definition: dict[str, Value]) -> DataContract:
     covariates = tuple(str(name) for name in data.covariates.columns)
-    is_table = data.row is not None
     return DataContract(
         covariates=covariates,
         columns=covariates
         if data.encoder is None
         else tuple(column.name for column in data.encoder.columns),
         data_version=data_version,
-        definition=definition_of_a_table(
-            estimation=estimation, policy=policy, comparison=data.comparison
-        )
-        if is_table
-        else definition_of_raw_tables(
-            trials=trials, estimation=estimation, source=source, policy=policy
-        ),
+        definition=definition,
     )

@@ -23,6 +23,7 @@ from promo_uplift.contracts.tables import CanonicalTables
 from promo_uplift.policy import (
     DataContract,
     Difference,
+    LoadedModel,
     RegisteredVersion,
     ScoringModel,
     definition_differences,
@@ -37,8 +38,6 @@ from promo_uplift.trials import households_as_of
 
 #: Position of a row in a table without an identifier.
 ROW: Final = "row"
-#: Before the colon of a reason stands what it is, after it the covariate.
-SEPARATOR: Final = ":"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,13 +246,14 @@ def differences_now(
 def scoring_subject(
     *,
     version: RegisteredVersion,
-    model: ScoringModel,
+    loaded: LoadedModel,
     households: Households,
     differences: tuple[Difference, ...],
     standing: str,
     alias: str,
 ) -> dict[str, Any]:
     """Record of who scored what, and what differs from when the model was made."""
+    model = loaded.model
     contract = model.contract
     return {
         "model": version.name,
@@ -264,9 +264,10 @@ def scoring_subject(
         "gate": version.gate,
         "standing": standing,
         "verdict": model.verdict_name,
-        "money": assumption_columns(model.parameters),
+        "money": assumption_columns(model.parameters) if model.parameters.are_stated else {},
         "input": households.what,
         "identifier": households.identifier,
+        "levels": model.levels,
         "contract": None
         if contract is None
         else {
@@ -280,7 +281,10 @@ def scoring_subject(
             {"name": one.name, "model": one.model, "now": one.now} for one in differences
         ],
         "warnings": warnings_of(
-            contract=contract, made_with=version.made_with, differences=differences
+            contract=contract,
+            made_with=version.made_with,
+            differences=differences,
+            filled=loaded.filled,
         ),
     }
 
@@ -290,9 +294,16 @@ def warnings_of(
     contract: DataContract | None,
     made_with: Mapping[str, str],
     differences: tuple[Difference, ...],
+    filled: tuple[str, ...],
 ) -> list[str]:
     """Sentences on what differs, or cannot be compared."""
     said = []
+    if filled:
+        names = ", ".join(f"`{name}`" for name in filled)
+        said.append(
+            f"The model was made by an older version of this package. It has no {names}: each "
+            "takes its default. Register a new one with `kedro run`."
+        )
     if contract is None:
         said.append("The model keeps no data contract: it was registered before there was one.")
     if not made_with:
@@ -307,68 +318,3 @@ def warnings_of(
             "may differ from those of its run; its MLmodel lists the versions to install."
         )
     return said
-
-
-def scoring_report(*, scores: ir.Table, subject: Mapping[str, Any]) -> dict[str, Any]:
-    """Count what became of the households, from the scores as they were written."""
-    return {**subject, "counts": _counts(scores), "outside_support": _reasons(scores)} | (
-        {"reasons": _codes(scores, "reason")} if "reason" in scores.columns else {}
-    )
-
-
-def _counts(scores: ir.Table) -> dict[str, int]:
-    effect = next(name for name in scores.columns if name.startswith("cate"))
-    figures = {
-        "rows": scores.count(),
-        "with_an_effect": scores[effect].count(),
-        "in_support": scores.in_support.sum(),
-        "with_missing_covariates": (scores.n_missing > 0).sum(),
-        "missing_values": scores.n_missing.sum(),
-    }
-    if "recommend" in scores.columns:
-        figures["recommended"] = scores.recommend.sum()
-    row = scores.aggregate(**figures).to_pyarrow().to_pylist()[0]
-    return {name: int(value or 0) for name, value in row.items()}
-
-
-def _codes(scores: ir.Table, column: str) -> dict[str, int]:
-    counted = scores.group_by(column).agg(n=scores.count()).order_by(column)
-    return {str(row[column]): int(row["n"]) for row in counted.to_pyarrow().to_pylist()}
-
-
-def _reasons(scores: ir.Table) -> dict[str, int]:
-    return _codes(scores.filter(scores.support_reason != ""), "support_reason")
-
-
-def report_table(*, report: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the report as rows of ``figure``, ``value``."""
-    rows: list[tuple[str, Any]] = []
-    for name in ("model", "alias", "version", "run_id", "passed_gate", "gate", "verdict"):
-        rows.append((name, report[name]))
-    for group in ("input", "money", "counts", "outside_support", "reasons"):
-        rows += [(f"{group}.{name}", value) for name, value in report.get(group, {}).items()]
-    rows += [("warning", text) for text in report["warnings"]]
-    return pd.DataFrame(rows, columns=["figure", "value"]).astype({"value": "str"})
-
-
-def scoring_text(*, report: Mapping[str, Any]) -> str:
-    """Return the report in sentences: who scored, how many, and what to mind."""
-    counts = report["counts"]
-    n = counts["rows"]
-    by_kind: dict[str, int] = {}
-    for reason, found in report["outside_support"].items():
-        kind = reason.split(SEPARATOR)[0]
-        by_kind[kind] = by_kind.get(kind, 0) + found
-    outside = ", ".join(f"{kind} {found:,}" for kind, found in by_kind.items())
-    lines = [
-        f"SCORES of {n:,} households",
-        report["standing"],
-        f"In support: {counts['in_support']:,}; outside: {n - counts['in_support']:,}"
-        + (f" ({outside})." if outside else "."),
-    ]
-    if "recommended" in counts:
-        withheld = f" Verdict {report['verdict']}: nobody is recommended without publish."
-        if report["verdict"] == "publish":
-            withheld = ""
-        lines.append(f"Recommended: {counts['recommended']:,}.{withheld}")
-    return "\n".join([*lines, *(f"WARNING {text}" for text in report["warnings"])])

@@ -590,10 +590,10 @@ class ScoringParameters(Parameters):
     @field_validator("as_of", mode="before")
     @classmethod
     def _a_date_may_come_as_text(cls, value: Any) -> Any:
-        if not isinstance(value, str):
+        if value is None or isinstance(value, date):
             return value
         try:
-            return date.fromisoformat(value)
+            return date.fromisoformat(str(value))
         except ValueError as error:
             raise ValueError(f"`as_of` must be a date as 2017-11-01, got {value!r}.") from error
 
@@ -602,6 +602,11 @@ class ScoringParameters(Parameters):
         if self.table is not None and self.as_of is not None:
             raise ValueError(
                 f"Give `table` or `as_of`, not both; got {self.table!r} and {self.as_of}."
+            )
+        if self.as_of is not None and self.id_column is not None:
+            raise ValueError(
+                f"Give `id_column` with `table` only, got {self.id_column!r}: a cut as of a date "
+                "is of households, named by `household_id`."
             )
         return self
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+#: In place of a column's position, where training saw every category of a row.
+ALL_SEEN: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class ColumnOfTable(Protocol):
         """``number`` or ``category``."""
         ...
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Levels of a category, as training saw them."""
+        ...
+
 
 class CovariateEncoder(Protocol):
     """Turns rows of a user's table into the covariates that models were fitted on."""
@@ -64,8 +71,8 @@ class CovariateEncoder(Protocol):
         """Columns of the table that it reads."""
         ...
 
-    def encode(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
-        """Covariates ``(m, p)`` and whether training saw every category of the row ``(m,)``."""
+    def encode(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, IntArray]:
+        """Covariates ``(m, p)``; ``(m,)`` first column of an unseen level, or ALL_SEEN."""
         ...
 
     def decode(self, covariates: pd.DataFrame) -> pd.DataFrame:

@@ -25,18 +25,20 @@ from mlflow.types import ColSpec, Schema
 from pandas.api.types import is_numeric_dtype
 
 import promo_uplift
-from promo_uplift.contracts.errors import ScoringError
+from promo_uplift.contracts.errors import PromoUpliftError, ScoringError
 from promo_uplift.datasets import scoring_pyfunc
 from promo_uplift.datasets.scoring_pyfunc import ARTIFACT, MISSING_AS_NULL
 from promo_uplift.policy import (
     CHALLENGER,
     CHAMPION,
+    LoadedModel,
     RegisteredVersion,
     RegistryEntry,
     ScoringModel,
+    fill_absent_fields,
     package_differences,
 )
-from promo_uplift.provenance import DISTRIBUTION
+from promo_uplift.provenance import DISTRIBUTION, without_password
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,20 @@ MADE_WITH = "made_with"
 DATA_CONTRACT = "data_contract"
 #: Codes of the registry for a model, an alias or a version that is not there.
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+#: What a model of other code or packages raises when it is loaded or asked, or one without files.
+UNUSABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MlflowException,
+    OSError,
+    PromoUpliftError,
+    TypeError,
+    ValueError,
+    pickle.PickleError,
+)
 #: Where Python itself and installed packages lie.
 INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")
 #: What the pickled model needs to predict; pinned to the versions that trained it.
@@ -209,8 +225,8 @@ class RegisteredModelDataset(AbstractDataset[RegistryEntry, NoReturn]):
         return {"name": self._name}
 
 
-class StandingChampionDataset(AbstractDataset[NoReturn, ScoringModel | None]):
-    """Loads the model behind the alias ``champion``, or None where none stands.
+class StandingChampionDataset(AbstractDataset[NoReturn, RegisteredVersion | None]):
+    """Looks up the version behind the alias ``champion``, or None where none stands.
 
     Parameters
     ----------
@@ -224,15 +240,15 @@ class StandingChampionDataset(AbstractDataset[NoReturn, ScoringModel | None]):
         self._name = name
         self.metadata = metadata
 
-    def load(self) -> ScoringModel | None:
-        """Return the standing champion's scoring model, or None."""
+    def load(self) -> RegisteredVersion | None:
+        """Return the standing champion, not loaded yet, or None."""
         try:
             standing = MlflowClient().get_model_version_by_alias(self._name, CHAMPION)
         except MlflowException as error:
             if error.error_code in NOT_THERE:
                 return None
             raise
-        return registered_version(name=self._name, number=str(standing.version)).load()
+        return registered_version(name=self._name, number=str(standing.version))
 
     def save(self, data: NoReturn) -> NoReturn:
         """Refuse: the alias moves only through the gate."""
@@ -258,13 +274,20 @@ class RegisteredVersionsDataset(AbstractDataset[NoReturn, dict[str, RegisteredVe
         self.metadata = metadata
 
     def load(self) -> dict[str, RegisteredVersion]:
-        """Return the versions by alias; empty where nothing was registered."""
+        """Return the versions by alias; refuse where none has one, naming the store."""
         try:
             aliases = MlflowClient().get_registered_model(self._name).aliases
         except MlflowException as error:
-            if error.error_code in NOT_THERE:
-                return {}
-            raise
+            if error.error_code not in NOT_THERE:
+                raise
+            aliases = {}
+        if not aliases:
+            raise ScoringError(
+                f"A model `{self._name}` must be registered before it can score; "
+                f"`{without_password(mlflow.get_registry_uri())}` holds none with an alias. Train "
+                "one with `kedro run` in the same environment, or name the store that holds it "
+                "with MLFLOW_TRACKING_URI."
+            )
         return {
             str(alias): registered_version(name=self._name, number=str(number))
             for alias, number in aliases.items()
@@ -281,8 +304,7 @@ class RegisteredVersionsDataset(AbstractDataset[NoReturn, dict[str, RegisteredVe
 def registered_version(*, name: str, number: str) -> RegisteredVersion:
     """Look a version up, its tags and the versions that made it, without loading the model."""
     found = MlflowClient().get_model_version(name, number)
-    metadata = mlflow.models.get_model_info(f"models:/{name}/{number}").metadata or {}
-    made_with: Mapping[str, str] = metadata.get(MADE_WITH) or {}
+    made_with: Mapping[str, str] = _metadata(name=name, number=number).get(MADE_WITH) or {}
     running = running_versions()
     return RegisteredVersion(
         name=name,
@@ -296,23 +318,39 @@ def registered_version(*, name: str, number: str) -> RegisteredVersion:
     )
 
 
+def _metadata(*, name: str, number: str) -> dict[str, Any]:
+    try:
+        return mlflow.models.get_model_info(f"models:/{name}/{number}").metadata or {}
+    except (MlflowException, OSError):
+        return {}  # its files are gone: loading it says so
+
+
 def _loader(
     *, name: str, number: str, made_with: Mapping[str, str], running: Mapping[str, str]
-) -> Callable[[], ScoringModel]:
-    def load() -> ScoringModel:
+) -> Callable[[], LoadedModel]:
+    def load() -> LoadedModel:
         try:
             with import_path_kept():
                 wrapped = mlflow.pyfunc.load_model(f"models:/{name}/{number}")
                 model: ScoringModel = wrapped.unwrap_python_model().model
-        except (ImportError, AttributeError, TypeError, ValueError, pickle.PickleError) as error:
+                filled = fill_absent_fields(model)
+                # what this version of the code cannot score, it cannot score here either
+                wrapped.predict(wrapped.input_example)
+        except UNUSABLE as error:
             differing = "; ".join(
                 str(one) for one in package_differences(made_with=made_with, running=running)
             )
+            are_files_gone = isinstance(error, MlflowException | OSError)
             raise ScoringError(
-                f"Version {number} of `{name}` cannot be loaded here: {error}. "
+                f"Version {number} of `{name}` cannot be used here: {str(error).rstrip('.')}. "
                 + (f"It was made with other package versions: {differing}. " if differing else "")
-                + "Install the versions of its MLmodel, or register a new one with `kedro run`."
+                + (
+                    "Bring its files back to where the store has them"
+                    if are_files_gone
+                    else "Install the versions of its MLmodel"
+                )
+                + ", or register a new one with `kedro run`."
             ) from error
-        return model
+        return LoadedModel(model, filled)
 
     return load

@@ -41,10 +41,12 @@ from promo_uplift.policy.off_policy import (
     OffPolicyValues,
     off_policy_values,
 )
+from promo_uplift.policy.older import fill_absent_fields
 from promo_uplift.policy.profit_outcomes import ProfitOutcomes, profit_outcomes
 from promo_uplift.policy.registered import (
     CHALLENGER,
     CHAMPION,
+    LoadedModel,
     RegisteredVersion,
     choose_version,
     standing_sentence,
@@ -106,6 +108,7 @@ __all__ = [
     "HonestCurves",
     "HouseholdPredictions",
     "ImportanceWeights",
+    "LoadedModel",
     "LoggedActions",
     "ObservedRows",
     "OffPolicyValues",
@@ -142,6 +145,7 @@ __all__ = [
     "definition_of_raw_tables",
     "evaluate_policy",
     "expected_profit",
+    "fill_absent_fields",
     "frozen_rule",
     "honest_curves",
     "honest_value",

@@ -18,6 +18,7 @@ from promo_uplift.policy.contract import (
     definition_differences,
 )
 from promo_uplift.policy.money import PolicyScores
+from promo_uplift.policy.registered import RegisteredVersion
 from promo_uplift.policy.rows import PolicyRows
 from promo_uplift.policy.scoring import ScoringModel
 
@@ -148,7 +149,7 @@ def scored_policy_rows(
 def standing_policy_rows(
     *,
     scores: PolicyScores,
-    standing: ScoringModel | None,
+    standing: RegisteredVersion | None,
     contract: DataContract | None,
     data: TrialData,
     fold: IntArray,
@@ -159,8 +160,8 @@ def standing_policy_rows(
     ----------
     scores : PolicyScores
         Scores in USD.
-    standing : ScoringModel or None
-        The champion that stands, if one does.
+    standing : RegisteredVersion or None
+        The champion that stands, if one does; loaded here, since an old one may not load.
     contract : DataContract or None
         The challenger's. A champion of another treatment, outcome or window answers another
         question: its profit is not compared.
@@ -178,18 +179,21 @@ def standing_policy_rows(
     """
     if standing is None:
         return None, ""
-    # an old one has no such field
-    made_with = getattr(standing, "contract", None)
-    if made_with is not None and contract is not None:
-        found = definition_differences(contract=made_with, definition=contract.definition)
-        other = [one for one in found if one.name in (*OF_A_CUT, COMPARISON)]
-        if other:
-            return None, f"it was made for {'; '.join(map(str, other))}."
     try:
-        rows = scored_policy_rows(scores=scores, model=standing, data=data, fold=fold)
+        model = standing.load().model
+        if other := _other_question(made_with=model.contract, now=contract):
+            return None, f"it was made for {other}."
+        return scored_policy_rows(scores=scores, model=model, data=data, fold=fold), ""
     except (ScoringError, TrialError) as error:
         return None, str(error)
-    return rows, ""
+
+
+def _other_question(*, made_with: DataContract | None, now: DataContract | None) -> str:
+    """Say what the champion was made for and the challenger was not; empty if nothing."""
+    if made_with is None or now is None:
+        return ""
+    found = definition_differences(contract=made_with, definition=now.definition)
+    return "; ".join(str(one) for one in found if one.name in (*OF_A_CUT, COMPARISON))
 
 
 def _paired(

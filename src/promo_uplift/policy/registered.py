@@ -14,6 +14,21 @@ CHAMPION: Final = "champion"
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A scoring model as this version of the package reads it.
+
+    Attributes
+    ----------
+    model : ScoringModel
+    filled : tuple of str
+        Fields that its classes got since it was made, at their defaults.
+    """
+
+    model: ScoringModel
+    filled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RegisteredVersion:
     """A version of the registered model, not loaded yet.
 
@@ -31,7 +46,7 @@ class RegisteredVersion:
         Python and package versions that made it, and those of this process; ``made_with`` is
         empty where the version keeps none.
     load : callable
-        Loads the scoring model.
+        Loads the scoring model; a ``ScoringError`` says why it cannot.
     """
 
     name: str
@@ -41,7 +56,7 @@ class RegisteredVersion:
     gate: str
     made_with: Mapping[str, str]
     running: Mapping[str, str]
-    load: Callable[[], ScoringModel]
+    load: Callable[[], LoadedModel]
 
 
 def choose_version(*, versions: Mapping[str, RegisteredVersion], alias: str) -> RegisteredVersion:

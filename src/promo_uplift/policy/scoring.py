@@ -14,14 +14,20 @@ from scipy.stats import norm
 from promo_uplift.contracts.errors import IntervalNotOffered, ScoringError
 from promo_uplift.contracts.learner import Learner
 from promo_uplift.contracts.parameters import PolicyParameters, VerdictName
-from promo_uplift.contracts.results import BoolArray, CovariateEncoder, FloatArray
+from promo_uplift.contracts.results import (
+    ALL_SEEN,
+    BoolArray,
+    CovariateEncoder,
+    FloatArray,
+    IntArray,
+)
 from promo_uplift.policy.contract import DataContract
 from promo_uplift.policy.rules.base import FittedPolicy, PolicyView
 from promo_uplift.policy.support import (
-    CATEGORY_UNSEEN,
     IN_SUPPORT,
     PROPENSITY_OUTSIDE,
     SupportRanges,
+    category_reason,
     in_overlap,
     outside_codes,
     support_reasons,
@@ -112,8 +118,13 @@ class ScoringModel:
     @property
     def categories(self) -> tuple[str, ...]:
         """Those of them that hold categories, not numbers."""
+        return tuple(self.levels)
+
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """What training saw in each of those."""
         encoded = () if self.encoder is None else self.encoder.columns
-        return tuple(column.name for column in encoded if column.kind == "category")
+        return {one.name: list(one.levels) for one in encoded if one.kind == "category"}
 
     def score(self, households: pd.DataFrame) -> pd.DataFrame:
         """Effect, interval, expected profit and decision for each household, ``(m, 8)``.
@@ -140,12 +151,15 @@ class ScoringModel:
         ScoringError
             If a covariate is missing or not numeric, or a name occurs twice.
         """
-        covariates, is_known = self._encoded(households)
+        covariates, unseen = self._encoded(households)
         n = len(covariates)
         codes = outside_codes(ranges=self.ranges, values=covariates.to_numpy())
         support_reason = np.array(support_reasons(ranges=self.ranges), dtype=object)[codes]
-        support_reason[(codes == 0) & ~is_known] = CATEGORY_UNSEEN
-        inside = is_known & (codes == 0)
+        unseen[codes != 0] = ALL_SEEN
+        is_unseen = unseen != ALL_SEEN
+        category_reasons = np.array([category_reason(name) for name in self.columns], dtype=object)
+        support_reason[is_unseen] = category_reasons[unseen[is_unseen]]
+        inside = ~is_unseen & (codes == 0)
         figures = np.full((n, len(FIGURES)), np.nan)
         in_support = np.zeros(n, dtype=np.bool_)
         recommend = np.zeros(n, dtype=np.bool_)
@@ -216,12 +230,12 @@ class ScoringModel:
             view=household_view(covariates=covariates, predictions=predictions, level=self.level)
         )
 
-    def _encoded(self, households: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
+    def _encoded(self, households: pd.DataFrame) -> tuple[pd.DataFrame, IntArray]:
         if self.encoder is None:
-            return self._covariates(households), np.ones(len(households), dtype=np.bool_)
+            return self._covariates(households), np.full(len(households), ALL_SEEN)
         refuse_columns(needed=self.columns, found=households.columns)
-        covariates, is_known = self.encoder.encode(households)
-        return self._covariates(covariates), is_known
+        covariates, unseen = self.encoder.encode(households)
+        return self._covariates(covariates), unseen
 
     def _interval(self, covariates: pd.DataFrame) -> FloatArray:
         try:
@@ -295,8 +309,11 @@ def refuse_columns(*, needed: Sequence[str], found: Iterable[object]) -> None:
         plain = [f"`{name}`" for name, near in hints.items() if not near]
         raise ScoringError(
             f"Every training covariate must be a column; missing {len(absent)} of "
-            f"{len(needed)}: {', '.join(renamed + plain)}."
+            f"{len(needed)}: {', '.join(renamed + plain)}. Add each by this name, with missing "
+            "values where they are unknown."
         )
     double = [name for name in needed if columns.count(name) > 1]
     if double:
-        raise ScoringError(f"Column names must be unique; found more than once: {double}.")
+        raise ScoringError(
+            f"Column names must be unique; found more than once: {double}. Leave one of each."
+        )

@@ -108,6 +108,11 @@ def support_reasons(*, ranges: SupportRanges) -> tuple[str, ...]:
     )
 
 
+def category_reason(column: str) -> str:
+    """Reason of a row whose category in ``column`` training never saw."""
+    return f"{CATEGORY_UNSEEN}:{column}"
+
+
 def outside_codes(*, ranges: SupportRanges, values: FloatArray) -> IntArray:
     """Code of the first covariate that lies outside the training range, ``(m,)``; 0 where none.
 

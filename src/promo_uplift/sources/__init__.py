@@ -18,7 +18,7 @@ from promo_uplift.sources.household_file import (
 )
 from promo_uplift.sources.raw import RAW_TABLES, RawTables, require_columns
 from promo_uplift.sources.registry import SOURCES
-from promo_uplift.sources.table_file import frame_digest, read_table_file
+from promo_uplift.sources.table_file import read_table_file, table_version
 
 __all__ = [
     "RAW_TABLES",
@@ -30,7 +30,6 @@ __all__ = [
     "canonical_tables",
     "cleaning_report",
     "empty_chunk",
-    "frame_digest",
     "locate_raw_file",
     "open_household_file",
     "package_file",
@@ -39,4 +38,5 @@ __all__ = [
     "require_columns",
     "source_files",
     "source_report",
+    "table_version",
 ]

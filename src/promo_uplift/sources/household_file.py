@@ -16,6 +16,12 @@ from promo_uplift.contracts.errors import SourceError
 
 PARQUET: Final = (".parquet",)
 CSV: Final = (".csv", ".csv.gz")
+#: How a message calls what a column was read as.
+KINDS: Final = {
+    "double": "numbers",
+    "int64": "whole numbers, as its first rows do",
+    "bool": "true or false, as its first rows do",
+}
 #: Texts that mean a missing value in a CSV file, as pandas has them.
 MISSING_TEXTS: Final = [*pc.ConvertOptions().null_values, "None", "<NA>"]
 
@@ -82,7 +88,8 @@ def open_household_file(*, path: Path) -> HouseholdFile:
     files = tuple(file for file in files if not file.name.startswith((".", "_")))
     if not files or not all(file.is_file() for file in files):
         raise SourceError(
-            f"`scoring.table` must be a file, or a folder of files; `{path}` is none."
+            f"`scoring.table` must be a file, or a folder of files; `{path}` is none. Give its "
+            "path from the project's folder, or in full."
         )
     kinds = {kind for file in files for kind in (_kind(file),)}
     if len(kinds) > 1:
@@ -208,12 +215,18 @@ def _types_in_csv(schema: pa.Schema, wanted: WantedColumns) -> dict[str, pa.Data
     return types
 
 
+def _identifier_type(schema: pa.Schema, name: str) -> pa.DataType:
+    """As the file has it; of one that is empty as far as it was looked at, text."""
+    kind = schema.field(name).type
+    return pa.string() if pa.types.is_null(kind) else kind
+
+
 def _typed(batch: pa.RecordBatch, schema: pa.Schema, wanted: WantedColumns) -> pa.RecordBatch:
     arrays = []
     for field, column in zip(batch.schema, batch.columns, strict=True):
         kind = field.type
         if field.name == wanted.identifier:
-            kind = schema.field(field.name).type
+            kind = _identifier_type(schema, field.name)
         elif field.name in wanted.numbers and (_is_number(kind) or pa.types.is_null(kind)):
             kind = pa.float64()
         elif pa.types.is_dictionary(kind):
@@ -223,12 +236,19 @@ def _typed(batch: pa.RecordBatch, schema: pa.Schema, wanted: WantedColumns) -> p
 
 
 def _unreadable(file: Path, schema: pa.Schema, error: pa.ArrowException) -> str:
-    numbered = re.search(r"column #(\d+): (.*)", str(error), re.S)
-    if numbered is None:
+    bad = re.search(
+        r"column #(\d+):(?: Row #(\d+):)? CSV conversion error to (\w+): invalid value '(.*)'",
+        str(error),
+        re.S,
+    )
+    if bad is None:
         return f"`scoring.table` must be a readable table; `{file.name}` is not: {error}."
+    column, kind = schema.names[int(bad[1])], KINDS.get(bad[3], bad[3])
+    # Arrow counts the rows only where it parses block after block
+    where = f"row {bad[2]} of the file holds" if bad[2] else "found"
     return (
-        f"`{schema.names[int(numbered[1])]}` of `{file.name}` must hold values of one kind; found "
-        f"further down: {numbered[2]}. Correct those values, or leave them empty."
+        f"`{column}` of `{file.name}` must hold {kind}; {where} '{bad[4]}'. Correct such values, "
+        "or leave them empty."
     )
 
 

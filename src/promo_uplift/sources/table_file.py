@@ -45,12 +45,12 @@ def read_table_file(*, path: Path | None) -> pd.DataFrame:
     )
 
 
-def frame_digest(frame: pd.DataFrame) -> str:
-    """Digest of a table's columns and values: 12 hexadecimal characters."""
+def table_version(frame: pd.DataFrame) -> str:
+    """Version of a table: ``table-`` and 12 hexadecimal characters of its columns and values."""
     digest = hashlib.sha256("|".join(map(str, frame.columns)).encode())
     try:
         values = pd.util.hash_pandas_object(frame, index=False)
     except TypeError:  # lists and the like have no hash, but a text
         values = pd.util.hash_pandas_object(frame.astype(str), index=False)
     digest.update(values.to_numpy().tobytes())
-    return digest.hexdigest()[:12]
+    return f"table-{digest.hexdigest()[:12]}"

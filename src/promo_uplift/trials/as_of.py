@@ -75,8 +75,8 @@ def households_as_of(
     if lacks:
         earliest = first + dt.timedelta(days=max(pre_days, history_days))
         raise TrialError(
-            f"`as_of` {as_of} must have its windows inside the data, which covers {first} to "
-            f"{last}; the {'; the '.join(lacks)}. Choose a date from {earliest} to "
+            f"`scoring.as_of` {as_of} must have its windows inside the data, which covers {first} "
+            f"to {last}; the {'; the '.join(lacks)}. Choose a date from {earliest} to "
             f"{last + dt.timedelta(days=1)}."
         )
     rows = covariates(

@@ -16,7 +16,7 @@ import pandas as pd
 
 from promo_uplift.contracts.errors import TrialError
 from promo_uplift.contracts.parameters import Scalar, TableParameters
-from promo_uplift.contracts.results import BoolArray, FloatArray, IntArray, TrialData
+from promo_uplift.contracts.results import ALL_SEEN, FloatArray, IntArray, TrialData
 
 Kind = Literal["number", "category"]
 MISSING: Final = "(missing)"
@@ -61,16 +61,16 @@ class TableEncoder:
 
     columns: tuple[EncodedColumn, ...]
 
-    def encode(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
-        """Covariates of each row, and whether every category of the row was seen in training.
+    def encode(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, IntArray]:
+        """Covariates of each row, and its first category that training never saw.
 
         Returns
         -------
         covariates : DataFrame (m, p), float64
             Index 0 to m - 1.
-        is_known : bool (m,)
-            False where a category has a level that training never saw: no covariate stands for
-            it, so a prediction there would be a guess.
+        unseen : int64 (m,)
+            Position in ``columns`` of the first one that has a level which training never saw: no
+            covariate stands for it, so a prediction there would be a guess; -1 where none has.
 
         Raises
         ------
@@ -84,16 +84,22 @@ class TableEncoder:
                 "Add them, with missing values where they are unknown."
             )
         parts: dict[str, FloatArray] = {}
-        is_known = np.ones(len(frame), dtype=np.bool_)
-        for column in self.columns:
+        wrong = []
+        unseen = np.full(len(frame), ALL_SEEN, dtype=np.int64)
+        for position, column in enumerate(self.columns):
             if column.kind == "number":
-                parts[column.name] = _numbers(frame[column.name])
+                try:
+                    parts[column.name] = _numbers(frame[column.name])
+                except TrialError as error:
+                    wrong.append(str(error))
                 continue
             text = _labels(frame[column.name])
-            is_known &= np.isin(text, column.levels)
+            unseen[(unseen == ALL_SEEN) & ~np.isin(text, column.levels)] = position
             for level, output in zip(column.levels, column.outputs, strict=True):
                 parts[output] = (text == level).astype(np.float64)
-        return pd.DataFrame(parts), is_known
+        if wrong:
+            raise TrialError(" ".join(wrong))
+        return pd.DataFrame(parts), unseen
 
     def decode(self, covariates: pd.DataFrame) -> pd.DataFrame:
         """Rows of the table that have these covariates; missing categories are None.
@@ -592,13 +598,18 @@ def _refuse_missing(*, frame: pd.DataFrame, column: str) -> None:
 
 
 def _numbers(series: pd.Series) -> FloatArray:
-    try:
-        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
-    except (TypeError, ValueError) as error:
-        raise TrialError(
-            f"`{series.name}` must hold numbers; it is {series.dtype}, e.g. "
-            f"{series.dropna().head(3).tolist()}. Code it as numbers."
-        ) from error
+    cause = None
+    # NumPy would count a date in nanoseconds, and drop the imaginary part
+    if series.dtype.kind not in "mMc":
+        try:
+            return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+        except (TypeError, ValueError) as error:
+            cause = error
+    examples = ", ".join(repr(str(value)) for value in series.dropna().head(3))
+    raise TrialError(
+        f"`{series.name}` must hold numbers; it is {series.dtype}"
+        f"{f', e.g. {examples}' if examples else ''}. Code it as numbers."
+    ) from cause
 
 
 def arm_label(value: object) -> str:

@@ -50,8 +50,8 @@ def score_households(
         )
     version = choose_version(versions=registered_versions, alias=scoring.alias)
     standing = standing_sentence(versions=registered_versions, alias=scoring.alias)
-    logger.log(logging.INFO if scoring.alias == CHAMPION else logging.WARNING, "%s", standing)
-    model = version.load()
+    loaded = version.load()
+    model = loaded.model
     definition = definition_of_raw_tables(
         trials=trials, estimation=estimation, source=source, policy=policy
     )
@@ -71,12 +71,13 @@ def score_households(
     )
     subject = analysis.scoring_subject(
         version=version,
-        model=model,
+        loaded=loaded,
         households=households,
         differences=differences,
         standing=standing,
         alias=scoring.alias,
     )
+    logger.log(logging.INFO if scoring.alias == CHAMPION else logging.WARNING, "%s", standing)
     for text in subject["warnings"]:
         logger.warning("%s", text)
     scores = analysis.scores_of(
@@ -89,8 +90,9 @@ def score_households(
 
 
 def report_scores(
-    scores: ibis.Table, subject: dict[str, Any]
+    scores: ibis.Table, subject: dict[str, Any], wording: WordingParameters
 ) -> tuple[dict[str, Any], pd.DataFrame, str]:
     """Count what became of the households, from the file that was written."""
     report = analysis.scoring_report(scores=scores, subject=subject)
-    return report, analysis.report_table(report=report), analysis.scoring_text(report=report)
+    text = analysis.scoring_text(report=report, wording=wording)
+    return report, analysis.report_table(report=report), text

@@ -28,7 +28,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.report_scores,
-                inputs=["scores", "scoring_subject"],
+                inputs=["scores", "scoring_subject", "params:wording"],
                 outputs=["scoring_report", "scoring_report_table", "scoring_text"],
                 name="report_scores",
             ),

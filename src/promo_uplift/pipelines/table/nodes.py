@@ -10,7 +10,7 @@ import pandas as pd
 
 from promo_uplift.contracts.parameters import TableParameters
 from promo_uplift.contracts.results import TrialData
-from promo_uplift.sources import frame_digest, read_table_file
+from promo_uplift.sources import read_table_file, table_version
 from promo_uplift.trials import one_trial, table_trials, without_rows
 
 
@@ -34,5 +34,5 @@ def open_table(
         without_rows(data) if trial.placebo is None else trial.placebo,
         trial.report.assign(arm=trial.arm, control=trial.control),
         {},
-        f"table-{frame_digest(frame)}",
+        table_version(frame),
     )

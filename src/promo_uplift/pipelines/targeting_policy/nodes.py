@@ -39,6 +39,7 @@ from promo_uplift.policy import (
     PolicyEvaluation,
     PolicyRows,
     PolicySuite,
+    RegisteredVersion,
     RegistryEntry,
     ScoringModel,
     champion_gate,
@@ -404,7 +405,7 @@ def build_scoring_model(
 
 def enter_registry(
     model: ScoringModel,
-    standing: ScoringModel | None,
+    standing: RegisteredVersion | None,
     data: TrialData,
     nuisances: CrossFittedNuisances,
     decider: DecidingPolicy,
