@@ -173,6 +173,30 @@ def test_the_report_counts_what_was_written(score, households, tmp_path):
     )
 
 
+def test_the_report_says_who_decided_and_what_contacting_the_recommended_costs(
+    strong, score, versions, households, tmp_path
+):
+    """2 USD a contact, 1 USD a redemption: the cost is of the model's own chance to redeem."""
+    model = strong.made["scoring_model"]
+    by_visits = replace(
+        model,
+        policy="policy_tree",
+        rule=strong.made["policy_suite"].fitted["policy_tree"],
+    )
+    decided = {"champion": version(by_visits, "1", passed=True, gate="It passed.")}
+    made = score(versions=decided, table=written(households, tmp_path, "parquet"))
+    chosen = households[made["scores"]["recommend"].to_numpy()]
+    assert (chosen["pre_visits"] > 10.5).all()
+    redeems = model.redemption_model.predict_redemption(covariates=chosen[COVARIATES].astype(float))
+    cost = made["scoring_report"]["recommended_cost_usd"]
+    assert cost == pytest.approx((2.0 + redeems).sum())
+    text = made["scoring_text"]
+    assert f"Recommended: {len(chosen):,}, at an expected cost of {cost:,.0f} USD." in text
+    assert "Policy `policy_tree`: Contact if " in text
+    table = made["scoring_report_table"].set_index("figure")["value"]
+    assert table["decides"] == "policy_tree"
+
+
 def test_the_challenger_must_be_asked_for_and_is_said_aloud(score, households, tmp_path, caplog):
     made = score(table=written(households, tmp_path, "parquet"), alias="challenger")
     said = f"version 2, which did not pass the gate: {WITHHELD}"

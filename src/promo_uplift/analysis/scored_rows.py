@@ -30,7 +30,18 @@ def scoring_report(*, scores: ir.Table, subject: Mapping[str, Any]) -> dict[str,
     found = {**subject, "warnings": warnings, "counts": counts, "outside_support": outside}
     if "reason" in scores.columns:
         found["reasons"] = _codes(scores, "reason")
+        found["recommended_cost_usd"] = _cost_of_recommended(scores, subject["money"])
     return found
+
+
+def _cost_of_recommended(scores: ir.Table, money: Mapping[str, float]) -> float:
+    """Sum the expected cost of the recommended contacts: margin on the effect, less the profit."""
+    effect = next(name for name in scores.columns if name.startswith("cate"))
+    worth = money["margin_rate"] * money["outcome_value_usd"]
+    spent = scores.filter(scores.recommend).mutate(
+        cost=scores[effect] * worth - scores.expected_profit_usd
+    )
+    return float(spent["cost"].sum().to_pyarrow().as_py() or 0.0)
 
 
 def _on_rows(*, counts: Mapping[str, int], identifier: str) -> list[str]:
@@ -95,10 +106,21 @@ def _reasons(scores: ir.Table) -> dict[str, int]:
 def report_table(*, report: Mapping[str, Any]) -> pd.DataFrame:
     """Return the report as rows of ``figure``, ``value``."""
     rows: list[tuple[str, Any]] = []
-    for name in ("model", "alias", "version", "run_id", "passed_gate", "gate", "verdict"):
+    for name in (
+        "model",
+        "alias",
+        "version",
+        "run_id",
+        "passed_gate",
+        "gate",
+        "verdict",
+        "decides",
+    ):
         rows.append((name, report[name]))
     for group in ("input", "money", "counts", "outside_support", "reasons"):
         rows += [(f"{group}.{name}", value) for name, value in report.get(group, {}).items()]
+    if "recommended_cost_usd" in report:
+        rows.append(("recommended_cost_usd", report["recommended_cost_usd"]))
     rows += [("warning", text) for text in report["warnings"]]
     return pd.DataFrame(rows, columns=["figure", "value"]).astype({"value": "str"})
 
@@ -110,6 +132,7 @@ def scoring_text(*, report: Mapping[str, Any], wording: WordingParameters) -> st
     lines = [
         f"SCORES of {n:,} {wording.subjects}",
         report["standing"],
+        *((f"Policy `{report['decides']}`: {report['rule']}",) if report["rule"] else ()),
         f"In support: {counts['in_support']:,}; outside: {n - counts['in_support']:,}"
         + _outside_text(report["outside_support"]),
     ]
@@ -117,7 +140,9 @@ def scoring_text(*, report: Mapping[str, Any], wording: WordingParameters) -> st
         withheld = f" Verdict {report['verdict']}: nobody is recommended without publish."
         if report["verdict"] == "publish":
             withheld = ""
-        lines.append(f"Recommended: {counts['recommended']:,}.{withheld}")
+        cost = report["recommended_cost_usd"]
+        spends = f", at an expected cost of {cost:,.0f} USD" if counts["recommended"] else ""
+        lines.append(f"Recommended: {counts['recommended']:,}{spends}.{withheld}")
     return "\n".join([*lines, *(f"WARNING {text}" for text in report["warnings"])])
 
 

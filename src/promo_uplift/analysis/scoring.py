@@ -264,6 +264,8 @@ def scoring_subject(
         "gate": version.gate,
         "standing": standing,
         "verdict": model.verdict_name,
+        "decides": model.policy,
+        "rule": "" if model.rule is None else model.rule.describe(),
         "money": assumption_columns(model.parameters) if model.parameters.are_stated else {},
         "input": households.what,
         "identifier": households.identifier,
