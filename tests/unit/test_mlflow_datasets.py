@@ -33,7 +33,7 @@ from promo_uplift.policy import (
     RegistryEntry,
     ScoringModel,
     SupportRanges,
-    standing_policy_profit,
+    standing_policy_rows,
     support_ranges,
 )
 from promo_uplift.reporting.run_record import LearnerRecord, RunRecord
@@ -323,10 +323,12 @@ def test_a_model_that_cannot_be_unpickled_names_the_packages_that_differ(registr
 
 
 def as_an_older_version_pickled(monkeypatch, *, dataclasses, parameters):
-    """Leave the last field of each dataclass, and fields of the money, out of every pickle."""
-    for one in dataclasses:
+    """Leave the last fields of dataclasses, so many, and fields of the money out of every pickle."""
+    for one, n in dataclasses.items():
         monkeypatch.setattr(
-            one, "__getstate__", lambda self: [getattr(self, f.name) for f in fields(self)][:-1]
+            one,
+            "__getstate__",
+            lambda self, n=n: [getattr(self, f.name) for f in fields(self)][:-n],
         )
     pickled = PolicyParameters.__getstate__
 
@@ -350,15 +352,17 @@ def test_a_model_of_an_older_version_takes_the_defaults_of_what_came_later(store
         store,
         monkeypatch,
         name="older",
-        dataclasses=[ScoringModel],
+        dataclasses={ScoringModel: 3},
         parameters=("retailer_funded_share", "budget_usd"),
     ).load()
     assert found.filled == (
         "PolicyParameters.budget_usd",
         "PolicyParameters.retailer_funded_share",
         "ScoringModel.contract",
+        "ScoringModel.policy",
+        "ScoringModel.rule",
     )
-    assert found.model.contract is None
+    assert (found.model.contract, found.model.policy, found.model.rule) == (None, "chosen", None)
     assert found.model.parameters == scoring_model(threshold_usd=2.0).parameters
     pd.testing.assert_frame_equal(
         found.model.score(DATA.covariates),
@@ -369,7 +373,7 @@ def test_a_model_of_an_older_version_takes_the_defaults_of_what_came_later(store
 
 def test_a_model_without_what_it_needs_is_refused_by_name_and_the_gate_goes_on(store, monkeypatch):
     standing = registered_by_an_older_version(
-        store, monkeypatch, name="oldest", dataclasses=[SupportRanges, DataContract]
+        store, monkeypatch, name="oldest", dataclasses={SupportRanges: 1, DataContract: 1}
     )
     said = (
         "Version 1 of `oldest` cannot be used here: it was made by an older version of "
@@ -379,7 +383,7 @@ def test_a_model_without_what_it_needs_is_refused_by_name_and_the_gate_goes_on(s
     with pytest.raises(ScoringError) as refused:
         standing.load()
     assert str(refused.value) == said
-    profit, reason = standing_policy_profit(
+    profit, reason = standing_policy_rows(
         scores=None, standing=standing, contract=CONTRACT, data=DATA, fold=NUISANCES.fold
     )
     assert (profit, reason) == (None, str(refused.value))

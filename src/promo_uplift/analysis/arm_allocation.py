@@ -70,9 +70,11 @@ class ArmAllocation:
         unit = "profit, USD per row" if self.is_profit else "outcome gained per row"
         given = ", ".join(f"{count:,} {arm}" for arm, count in self.counts.items())
         nobody = len(self.table) - sum(self.counts.values())
+        # the verdicts came after the budget was spent
+        as_if = ", as if no arm were withheld" if self.withheld else ""
         lines = [
             f"Budget {self.budget:,.2f}, spent {self.spend:,.2f}: {given}, {nobody:,} none.",
-            f"Value on held-out folds ({unit}; {self.level:.0%} intervals draw households):",
+            f"Value on held-out folds{as_if} ({unit}; {self.level:.0%} intervals draw households):",
         ]
         for one in self.value.to_dict("records"):
             line = f"  {one['policy']}: {_interval(one, 'gain')}"
@@ -83,8 +85,9 @@ class ArmAllocation:
             lines.append(
                 f"Nobody is recommended for {', '.join(self.withheld)}: the checks do not allow it."
             )
+        concluded = self._conclusion()
         if len(self.withheld) < len(self.counts):
-            lines.append(self._conclusion())
+            lines.append(f"Were no arm withheld: {concluded}" if self.withheld else concluded)
         return "\n".join(lines)
 
     def _conclusion(self) -> str:
