@@ -323,7 +323,7 @@ def test_a_model_that_cannot_be_unpickled_names_the_packages_that_differ(registr
 
 
 def as_an_older_version_pickled(monkeypatch, *, dataclasses, parameters):
-    """Leave the last fields, so many, of dataclasses and fields of the money out of every pickle."""
+    """Leave the last fields of dataclasses, and fields of the money, out of every pickle."""
     for one, n in dataclasses.items():
         monkeypatch.setattr(
             one,
