@@ -18,6 +18,7 @@ PIPELINES = {
     "data_engineering",
     "table",
     "simulation",
+    "arms",
     "benchmark",
     "outside_sets",
     "panel_effects",
