@@ -146,6 +146,7 @@ def bounds(parameters, contacts=None, n=600, sensitivity=SENSITIVITY):
         outcomes=outcomes,
         parameters=sensitivity,
         level=LEVEL,
+        factor=1.0,
         rng=np.random.default_rng(1),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -49,6 +49,7 @@ def gate(*, gain, verdict="publish", level=0.95, noise=1.0):
         champion=rows_of(champion),
         groups=HOUSEHOLDS,
         level=level,
+        factor=1.0,
         policy=KNOWN,
     )
     return decision, challenger - champion
@@ -69,6 +70,7 @@ def test_the_first_publishable_model_becomes_champion():
         champion=None,
         groups=np.arange(4),
         level=0.95,
+        factor=1.0,
         policy=KNOWN,
     )
     assert decision.promote
@@ -113,6 +115,7 @@ def test_with_one_row_per_household_it_is_the_paired_t_test_but_for_its_small_sa
         champion=rows_of(champion),
         groups=np.arange(4_000),
         level=0.95,
+        factor=1.0,
         policy=KNOWN,
     )
     interval = ttest_rel(challenger, champion).confidence_interval(0.95)
@@ -132,11 +135,37 @@ def test_rows_of_one_household_are_not_independent():
             champion=rows_of(np.zeros(120)),
             groups=groups,
             level=0.95,
+            factor=1.0,
             policy=KNOWN,
         ).difference
         return found.ci_high - found.ci_low
 
     assert width(HOUSEHOLDS) == pytest.approx(np.sqrt(3) * width(np.arange(120)))
+
+
+def test_a_factor_is_on_the_error_of_the_rows_and_not_on_that_of_money():
+    rng = np.random.default_rng(3)
+    rows = replace(rows_of(rng.normal(1.0, 2.0, 120)), contact=np.ones(120))
+    unknown = PolicyParameters.model_validate(
+        MONEY | {"contact_cost_usd": {"normal": {"mean": 0.75, "sd": 0.2}}}
+    )
+
+    def reach(policy, factor):
+        found = champion_gate(
+            verdict="publish",
+            challenger=rows,
+            champion=rows_of(np.zeros(120)),
+            groups=HOUSEHOLDS,
+            level=0.95,
+            factor=factor,
+            policy=policy,
+        ).difference
+        return (found.ci_high - found.ci_low) / 2.0
+
+    assert reach(KNOWN, 1.3) == pytest.approx(1.3 * reach(KNOWN, 1.0))
+    of_money = np.sqrt(reach(unknown, 1.0) ** 2 - reach(KNOWN, 1.0) ** 2)
+    assert of_money > 0.0
+    assert reach(unknown, 1.3) == pytest.approx(np.hypot(1.3 * reach(KNOWN, 1.0), of_money))
 
 
 def test_profits_of_other_rows_are_refused():
@@ -147,6 +176,7 @@ def test_profits_of_other_rows_are_refused():
             champion=rows_of(np.zeros(3)),
             groups=np.arange(4),
             level=0.95,
+            factor=1.0,
             policy=KNOWN,
         )
 
@@ -228,6 +258,7 @@ def test_a_champion_that_cannot_be_compared_stays_and_the_reason_says_why(standi
         champion=rows,
         groups=np.arange(4),
         level=0.95,
+        factor=1.0,
         policy=KNOWN,
         incomparable=reason,
     )
@@ -258,6 +289,7 @@ def test_a_verdict_that_does_not_allow_it_is_said_before_a_champion_that_cannot_
         champion=None,
         groups=np.arange(4),
         level=0.95,
+        factor=1.0,
         policy=KNOWN,
         incomparable="it was made for something else.",
     )
@@ -307,6 +339,7 @@ def test_unknown_money_widens_the_interval_by_as_much_as_the_policies_differ(cha
             groups=np.arange(n),
             policy=policy,
             level=0.95,
+            factor=1.0,
         ).difference
         return (found.ci_high - found.ci_low) / 2.0
 
@@ -331,5 +364,6 @@ def test_what_both_models_contact_alike_owes_nothing_to_money():
         groups=np.arange(60),
         policy=PolicyParameters.model_validate(MONEY | unknown),
         level=0.95,
+        factor=1.0,
     )
     assert (found.difference.ci_low, found.difference.ci_high) == (0.0, 0.0)

@@ -54,6 +54,7 @@ def test_the_gate_speaks_of_the_outcome():
         groups=np.arange(4),
         policy=FREE,
         level=0.95,
+        factor=1.0,
     )
     assert found.promote
     assert "gain in the outcome" in found.reason

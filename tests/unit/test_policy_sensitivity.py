@@ -90,7 +90,7 @@ def outcomes_of(rng, n=600, gain=2.0, is_randomised=False):
     )
 
 
-def bounds(contacts, outcomes, seed=0, **changed):
+def bounds(contacts, outcomes, seed=0, factor=1.0, **changed):
     return bound_policy(
         policy="chosen",
         against="none",
@@ -98,6 +98,7 @@ def bounds(contacts, outcomes, seed=0, **changed):
         outcomes=outcomes,
         parameters=PARAMETERS.model_copy(update=changed),
         level=0.95,
+        factor=factor,
         rng=np.random.default_rng(seed),
     )
 
@@ -335,3 +336,23 @@ def test_a_chosen_learner_without_effects_is_refused():
             share_by_fold=[0.5],
             fold=np.zeros(2, dtype=np.int64),
         )
+
+
+@pytest.mark.parametrize("gain", [2.0, -0.6])
+def test_a_factor_widens_the_interval_about_the_bounds_and_the_strength_that_it_bears(gain):
+    x, out = outcomes_of(np.random.default_rng(4), n=300, gain=gain)
+    rule = Contacts.of_rule((x > 0.0).astype(float))
+    # so many that the quantile is one of them
+    plain, wide = (bounds(rule, out, factor=one, replicates=399) for one in (1.0, 1.3))
+    for bound, end in (("low", "ci_low"), ("high", "ci_high")):
+        np.testing.assert_array_equal(wide.table[bound], plain.table[bound])
+        np.testing.assert_allclose(
+            wide.table[end] - wide.table[bound], 1.3 * (plain.table[end] - plain.table[bound])
+        )
+    assert wide.critical_strength == plain.critical_strength
+    assert 1.0 < wide.critical_strength_ci < plain.critical_strength_ci
+    # just below that strength the wider interval excludes 0, just above it does not
+    near = wide.critical_strength_ci * np.array([0.97, 1.03])
+    beside = bounds(rule, out, factor=1.3, replicates=399, strengths=[1.0, *near]).table
+    end = beside["ci_low"] if gain > 0 else -beside["ci_high"]
+    assert end[1] > 0.0 > end[2]

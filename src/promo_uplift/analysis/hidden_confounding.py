@@ -21,8 +21,10 @@ from promo_uplift.contracts.results import (
     FloatArray,
     TrialData,
 )
+from promo_uplift.metrics.fold_dependence import choice_factor
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import (
+    FIXED,
     Contacts,
     PolicyEvaluation,
     PolicySensitivity,
@@ -153,13 +155,15 @@ def bound_hidden_confounding(
     """
     outcomes = profit_outcomes(data=data, nuisances=nuisances, parameters=policy)
     everybody = Contacts.of_rule(np.ones(len(data.treatment)))
-    done: dict[bytes, PolicySensitivity] = {}
+    learned = choice_factor(n_folds=nuisances.n_folds)
+    done: dict[tuple[bytes, bool], PolicySensitivity] = {}
 
     def bound(name: str, against: str) -> PolicySensitivity:
         own = contacts[name]
         beyond = own if against == NOBODY_MAILED else own.minus(everybody)
         # policies often contact the same rows
-        key = beyond.if_treated.tobytes() + beyond.if_control.tobytes()
+        rows = beyond.if_treated.tobytes() + beyond.if_control.tobytes()
+        key = rows, name in FIXED
         if key not in done:
             done[key] = bound_policy(
                 policy=name,
@@ -168,6 +172,7 @@ def bound_hidden_confounding(
                 outcomes=outcomes,
                 parameters=sensitivity,
                 level=metrics.level,
+                factor=1.0 if name in FIXED else learned,
                 rng=derived_rng(seed=seed, purpose="hidden_confounding"),
             )
         return replace(done[key], policy=name, against=against)

@@ -62,7 +62,7 @@ from promo_uplift.policy.sensitivity import (
 from promo_uplift.policy.suite import PolicySuite, value_suite
 from promo_uplift.policy.suite_contacts import PolicyInputs
 from promo_uplift.policy.suite_table import suite_table, suite_text
-from promo_uplift.policy.suite_values import ObservedRows
+from promo_uplift.policy.suite_values import FIXED, ObservedRows
 from promo_uplift.policy.support import Support, SupportRanges, support, support_ranges
 from promo_uplift.policy.tables import policy_curve, policy_table
 from promo_uplift.policy.targeting import (
@@ -97,6 +97,7 @@ __all__ = [
     "CHALLENGER",
     "CHAMPION",
     "CHOSEN",
+    "FIXED",
     "POLICIES",
     "REASONS",
     "Allocation",

@@ -7,7 +7,7 @@ Zhao, Small & Bhattacharya (2019), *JRSS B* 81(4), section 4 (the linear-fractio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,23 +184,36 @@ class Bounds:
 
 
 def critical_strengths(
-    bounds: Bounds, *, gains: bool, max_strength: float, tolerance: float
+    bounds: Bounds,
+    *,
+    gains: bool,
+    above: Callable[[FloatArray], FloatArray],
+    max_strength: float,
+    tolerance: float,
 ) -> FloatArray:
-    """Strength at which each replicate's bounds first hold 0, by bisection, ``(R,)``."""
+    """Strength at which each replicate's bound first falls to ``above`` it, by bisection, ``(R,)``.
+
+    The bound is the lower one where ``gains``, else the upper one with its sign turned.
+    """
 
     def margin(strength: FloatArray) -> FloatArray:
-        low, high = bounds.at(strength)
-        return low if gains else -high
+        return nearer_bound(bounds, strength, gains=gains) - above(strength)
 
-    below = np.ones(bounds.size)
-    above = np.full(bounds.size, max_strength)
-    is_sure_at_first, is_sure_at_last = margin(below) > 0.0, margin(above) > 0.0
-    while float((above - below).max()) > tolerance:
-        middle = (below + above) / 2.0
+    weaker = np.ones(bounds.size)
+    stronger = np.full(bounds.size, max_strength)
+    is_sure_at_first, is_sure_at_last = margin(weaker) > 0.0, margin(stronger) > 0.0
+    while float((stronger - weaker).max()) > tolerance:
+        middle = (weaker + stronger) / 2.0
         is_sure = margin(middle) > 0.0
-        below, above = np.where(is_sure, middle, below), np.where(is_sure, above, middle)
-    found: FloatArray = np.where(is_sure_at_last, np.inf, np.where(is_sure_at_first, below, 1.0))
+        weaker, stronger = np.where(is_sure, middle, weaker), np.where(is_sure, stronger, middle)
+    found: FloatArray = np.where(is_sure_at_last, np.inf, np.where(is_sure_at_first, weaker, 1.0))
     return found
+
+
+def nearer_bound(bounds: Bounds, strength: FloatArray, *, gains: bool) -> FloatArray:
+    """Bound on the side of 0, positive while the sign is sure, ``(R,)``."""
+    low, high = bounds.at(strength)
+    return low if gains else -high
 
 
 def household_sums(values: FloatArray, code: IntArray, counts: FloatArray) -> FloatArray:

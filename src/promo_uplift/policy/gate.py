@@ -67,6 +67,7 @@ def champion_gate(
     groups: IntArray,
     policy: PolicyParameters,
     level: float,
+    factor: float,
     incomparable: str = "",
 ) -> GateDecision:
     """Decide on the alias ``champion`` by the paired policy value, USD per household.
@@ -89,6 +90,9 @@ def champion_gate(
         itself, and the reason speaks of no profit.
     level : float
         Of the interval.
+    factor : float
+        By which the error is larger than the rows say, at least 1: of rules that are learned on
+        the other folds :func:`promo_uplift.metrics.fold_dependence.choice_factor`.
     incomparable : str
         Why a champion that stands cannot be compared on these rows; empty where it can, or none
         stands. Then the alias stays where it is: only a person can move it.
@@ -115,7 +119,7 @@ def champion_gate(
             "`champion` must be of the challenger's rows: "
             f"found {champion.profit.shape}, expected {challenger.profit.shape}."
         )
-    difference = _paired(challenger.minus(champion), groups, policy, level)
+    difference = _paired(challenger.minus(champion), groups, policy, level, factor)
     promote = difference.ci_low > 0
     word = "above" if promote else "not above"
     what, unit = ("profit", " USD") if policy.are_stated else ("gain in the outcome", "")
@@ -197,12 +201,12 @@ def _other_question(*, made_with: DataContract | None, now: DataContract | None)
 
 
 def _paired(
-    difference: PolicyRows, groups: IntArray, policy: PolicyParameters, level: float
+    difference: PolicyRows, groups: IntArray, policy: PolicyParameters, level: float, factor: float
 ) -> Interval:
     values = difference.profit
     mean = float(values.mean())
     _, codes = np.unique(groups, return_inverse=True)
     sums = np.bincount(codes, weights=values - mean)
-    error = float(np.sqrt((sums**2).sum())) / len(values)
+    error = factor * float(np.sqrt((sums**2).sum())) / len(values)
     reach = float(norm.ppf(0.5 + level / 2.0) * np.hypot(error, difference.profit_error(policy)))
     return Interval(mean, mean - reach, mean + reach)

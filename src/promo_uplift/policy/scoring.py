@@ -212,12 +212,13 @@ class ScoringModel:
 
         Nobody whose effect would be a guess. Takes and raises what :meth:`score` does.
         """
-        covariates, is_known = self._encoded(households)
+        covariates, unseen = self._encoded(households)
         codes = outside_codes(ranges=self.ranges, values=covariates.to_numpy())
-        mailed: BoolArray = is_known & (codes == 0)
-        rows = covariates[mailed]
-        contacts = self.contacts(covariates=rows, predictions=self.predictions(rows))
-        mailed[mailed] = contacts >= 1.0
+        mailed: BoolArray = (unseen == ALL_SEEN) & (codes == 0)
+        if mailed.any():
+            rows = covariates[mailed]
+            contacts = self.contacts(covariates=rows, predictions=self.predictions(rows))
+            mailed[mailed] = contacts >= 1.0
         return mailed
 
     def contacts(

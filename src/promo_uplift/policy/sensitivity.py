@@ -42,12 +42,20 @@ from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import SensitivityParameters
 from promo_uplift.contracts.results import FloatArray, IntArray
 from promo_uplift.metrics.bootstrap import HouseholdDraws, household_draws
-from promo_uplift.policy.extremes import Bounds, Moving, Unseen, critical_strengths
+from promo_uplift.policy.extremes import (
+    Bounds,
+    Moving,
+    Unseen,
+    critical_strengths,
+    nearer_bound,
+)
 from promo_uplift.policy.profit_outcomes import ArmProfits, ProfitOutcomes
 
 RANDOMISED = "not applicable: the assignment was randomised"
 NOBODY = "the policy differs for nobody"
 TOO_FEW = "too few rows of the other arm to compare with"
+#: Strengths between which the sample's bound is interpolated.
+GRID = 201
 #: Numbers of a prefix sum that are held at once: 64 MB.
 BLOCK = 8_000_000
 
@@ -119,6 +127,7 @@ def bound_policy(
     outcomes: ProfitOutcomes,
     parameters: SensitivityParameters,
     level: float,
+    factor: float,
     rng: np.random.Generator,
 ) -> PolicySensitivity:
     """Bounds of a policy's profit over another's under a hidden trait, USD per household.
@@ -135,6 +144,10 @@ def bound_policy(
         Strengths, their limit and tolerance, replicates, strata.
     level : float
         Of the interval.
+    factor : float
+        By which the interval is wider than the replicates say, at least 1: of rules that are
+        learned on the other folds :func:`promo_uplift.metrics.fold_dependence.choice_factor`. What
+        is not known of money is stretched with it.
     rng : Generator
         Source of the draws of households, and of money that is not known.
 
@@ -166,11 +179,17 @@ def bound_policy(
     known = moved.each(lambda profits: _known(contacts, outcomes.treatment, profits))
     sample = Bounds.of(known, parts, draws, slice(0, 1))
     estimate = float(sample.at(np.ones(1))[0][0])
+    gains = estimate >= 0.0
+    above = _held_back(sample, factor=factor, gains=gains, max_strength=parameters.max_strength)
     found = [
-        _block(Bounds.of(known, parts, draws, block), gains=estimate >= 0.0, parameters=parameters)
+        _block(
+            Bounds.of(known, parts, draws, block), gains=gains, above=above, parameters=parameters
+        )
         for block in _blocks(parts, draws)
     ]
     low, high, critical = (np.hstack(one) for one in zip(*found, strict=True))
+    low, high = (one[:, :1] + factor * (one - one[:, :1]) for one in (low, high))
+    # the replicate at or below the quantile of the bounds: n of them cut the line into n + 1 parts
     tail = (1.0 - level) / 2.0
     table = pd.DataFrame(
         {
@@ -187,7 +206,7 @@ def bound_policy(
         estimate=estimate,
         table=table,
         critical_strength=float(critical[0]),
-        critical_strength_ci=float(np.quantile(critical[1:], tail, method="lower")),
+        critical_strength_ci=float(np.sort(critical[1:])[max(int(tail * critical.size) - 1, 0)]),
     )
 
 
@@ -204,8 +223,30 @@ def _blocks(parts: Sequence[Unseen], draws: HouseholdDraws) -> list[slice]:
     return [slice(start, start + size) for start in range(0, draws.counts.shape[1], size)]
 
 
+def _held_back(
+    sample: Bounds, *, factor: float, gains: bool, max_strength: float
+) -> Callable[[FloatArray], FloatArray]:
+    r"""How far above 0 a replicate's bound must lie so that the wider interval excludes 0.
+
+    With :math:`q` the quantile of the replicates' bounds :math:`b` and :math:`b_0` the sample's,
+    :math:`b_0 + f (q - b_0) > 0` is :math:`q(b - (1 - 1/f)\, b_0) > 0`: one more than what the
+    replicates say by themselves, :math:`q(b) > 0`. Between strengths :math:`b_0` is interpolated.
+    """
+    grid = np.geomspace(1.0, max_strength, GRID)
+    own = [float(nearer_bound(sample, np.array([one]), gains=gains)[0]) for one in grid]
+
+    def above(strength: FloatArray) -> FloatArray:
+        return (1.0 - 1.0 / factor) * np.interp(strength, grid, own)
+
+    return above
+
+
 def _block(
-    bounds: Bounds, *, gains: bool, parameters: SensitivityParameters
+    bounds: Bounds,
+    *,
+    gains: bool,
+    above: Callable[[FloatArray], FloatArray],
+    parameters: SensitivityParameters,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Lower and upper bounds ``(S, R)`` and critical strength ``(R,)`` of a block."""
     both = [bounds.at(np.full(bounds.size, one)) for one in parameters.strengths]
@@ -216,6 +257,7 @@ def _block(
         critical_strengths(
             bounds,
             gains=gains,
+            above=above,
             max_strength=parameters.max_strength,
             tolerance=parameters.tolerance,
         ),

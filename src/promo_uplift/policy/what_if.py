@@ -82,11 +82,6 @@ class HonestValue:
         return self.chosen.share
 
     @property
-    def profit(self) -> FloatArray:
-        """Profit of the choice, not widened."""
-        return self.chosen.profit
-
-    @property
     def everyone(self) -> FloatArray:
         """Profit of contacting everybody."""
         return self.everybody.profit
@@ -101,9 +96,16 @@ class HonestValue:
     @property
     def over_all(self) -> FloatArray:
         """Profit over contacting everybody."""
+        return self._over(self.everybody)
+
+    def over(self, other: HonestValue) -> FloatArray:
+        """Profit over that of a choice at other money."""
+        return self._over(other.chosen)
+
+    def _over(self, other: Replicates) -> FloatArray:
         return widened_at_expected(
-            paid=self.chosen.profit - self.everybody.profit,
-            expected=self.chosen.expected_profit - self.everybody.expected_profit,
+            paid=self.chosen.profit - other.profit,
+            expected=self.chosen.expected_profit - other.expected_profit,
             factor=self.factor,
         )
 
@@ -320,7 +322,7 @@ def what_if_table(
         found, value = _row(curves, scenario, level, seed)
         decision = _winner(value, level)
         differences = {
-            "minus_base_usd": percentile_interval(values=value.profit - base.profit, level=level),
+            "minus_base_usd": percentile_interval(values=value.over(base), level=level),
             "share_minus_base": percentile_interval(values=value.share - base.share, level=level),
         }
         rows.append(

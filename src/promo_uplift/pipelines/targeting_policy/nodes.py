@@ -33,8 +33,10 @@ from promo_uplift.effects import PlaceboEffect
 from promo_uplift.explanation import Explanation
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
+from promo_uplift.metrics.fold_dependence import choice_factor
 from promo_uplift.nuisance.deployment import DeploymentNuisances
 from promo_uplift.policy import (
+    FIXED,
     DecidingPolicy,
     PolicyEvaluation,
     PolicyRows,
@@ -428,6 +430,7 @@ def enter_registry(
         groups=data.groups,
         policy=policy,
         level=metrics.level,
+        factor=1.0 if decider.name in FIXED else choice_factor(n_folds=nuisances.n_folds),
         incomparable=incomparable,
     )
     example = data.covariates.head(EXAMPLE_ROWS)
