@@ -105,3 +105,16 @@ def test_a_deviation_below_zero_and_no_learner_are_refused():
     _, profit, _, outcomes = world(rng, 200, 1.0)
     with pytest.raises(PolicyError, match="at least one learner"):
         bound_of(rng, profit, {}, outcomes)
+
+
+def test_a_rule_that_takes_whole_folds_is_limited_by_the_wider_error_of_chosen_rules():
+    """Folds chosen by the others: the factor of the profit's interval, 1.217 with five folds."""
+    rng = np.random.default_rng(5)
+    _, _, _, outcomes = world(rng, 2_000, 1.0)
+    profit = rng.normal(-1.0, 2.0, 2_000)
+    everyone = {"constant": np.ones(2_000)}
+    found = bound_of(rng, profit, everyone, outcomes)
+    error = profit.std(ddof=1) / np.sqrt(2_000)
+    assert found.best_gain_usd == pytest.approx(profit.mean())
+    distance = found.best_gain_high_usd - found.best_gain_usd
+    assert distance == pytest.approx(1.645 * 1.217 * error, rel=0.05)

@@ -31,7 +31,7 @@ from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import MetricParameters
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.effects.clustered import clustered_mean
-from promo_uplift.metrics.fold_dependence import group_factor
+from promo_uplift.metrics.fold_dependence import choice_factor, group_factor
 from promo_uplift.metrics.gates import group_members
 from promo_uplift.metrics.simultaneous import clustered_covariance, standardised_draws
 from promo_uplift.policy.profit_outcomes import ProfitOutcomes, UnknownMoney
@@ -152,7 +152,9 @@ def targeting_bound(
         raise PolicyError("`contacts` and `rankings` must name at least one learner, got none.")
     groups, level, draws = outcomes.groups, metrics.level, metrics.simultaneous_draws
     profit, terms = everyone.profit, _money_terms(everyone, outcomes.unknown)
-    gain, gain_high, learner = _tried(contacts, profit, terms, groups, level, draws, rng)
+    gain, gain_high, learner = _tried(
+        contacts, profit, terms, groups, level, draws, len(np.unique(fold)), rng
+    )
     # half of the error for the mean, half for the spread
     share = (1.0 + level) / 2.0
     mean = clustered_mean(values=profit, groups=groups)
@@ -257,6 +259,7 @@ def _tried(
     groups: IntArray,
     level: float,
     draws: int,
+    n_folds: int,
     rng: np.random.Generator,
 ) -> tuple[float, float, str]:
     """Best gain over the better simple rule, its limit for all learners at once, whose it is."""
@@ -271,7 +274,9 @@ def _tried(
     share = chances.mean(axis=0)
     factor = [group_factor(low=1.0 - q, high=1.0) if q > 0.0 else 1.0 for q in share]
     factor += [group_factor(low=0.0, high=1.0 - q) if q < 1.0 else 1.0 for q in share]
-    sampling = np.array(factor) * np.sqrt(np.diag(covariance))
+    # a fold's share is chosen on the others as well, and may be all of it or nothing
+    wider = np.maximum(factor, choice_factor(n_folds=n_folds))
+    sampling = wider * np.sqrt(np.diag(covariance))
     high = value + reach * np.hypot(sampling, np.linalg.norm(money, axis=1))
     gain, limit = (one.reshape(2, -1).min(axis=0) for one in (value, high))
     best = int(np.argmax(gain))
