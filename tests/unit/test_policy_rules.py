@@ -14,6 +14,7 @@ from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import PoliciesParameters
 from promo_uplift.policy import build_policies, expected_profit
 from promo_uplift.policy.rules import POLICIES
+from promo_uplift.policy.rules.ranking import top_share
 
 TREE = {"max_depth": 2, "min_leaf_share": 0.05, "min_balancedness_tol": 0.45, "honest": False}
 
@@ -83,6 +84,15 @@ def test_without_standard_errors_a_policy_says_what_it_lacks(name):
     assert "standard error" in made[name].lacks(view=unknown, money=MONEY)
     assert made[name].lacks(view=view(), money=MONEY) is None
     assert made["risk_adjusted_0"].lacks(view=unknown, money=MONEY) is None
+
+
+def test_tied_rows_at_the_edge_are_contacted_alike():
+    ranking = np.array([2.0, 1.0, 1.0, 1.0, 0.0])
+    assert top_share(ranking=ranking, share=0.4).tolist() == pytest.approx(
+        [1, 1 / 3, 1 / 3, 1 / 3, 0]
+    )
+    assert top_share(ranking=ranking, share=0.0).sum() == 0.0
+    assert top_share(ranking=np.zeros(5), share=0.3) == pytest.approx(np.full(5, 0.3))
 
 
 def test_the_top_share_takes_tied_rows_alike():

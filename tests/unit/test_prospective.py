@@ -28,7 +28,7 @@ from promo_uplift.analysis.prospective import (
     validate_prospectively,
     value_table,
 )
-from promo_uplift.analysis.prospective.freeze import folds_of, top_share
+from promo_uplift.analysis.prospective.freeze import folds_of
 from promo_uplift.contracts.errors import LearnerError, TrialError
 from promo_uplift.contracts.results import Interval
 from promo_uplift.effects.adjusted.sample import take_rows
@@ -222,15 +222,6 @@ def test_the_model_that_judges_a_household_against_its_past_never_saw_it(small):
 
 
 # ------------------------------------------------------------------------------------------ values
-
-
-def test_tied_rows_at_the_edge_are_contacted_alike():
-    ranking = np.array([2.0, 1.0, 1.0, 1.0, 0.0])
-    assert top_share(ranking=ranking, share=0.4).tolist() == pytest.approx(
-        [1, 1 / 3, 1 / 3, 1 / 3, 0]
-    )
-    assert top_share(ranking=ranking, share=0.0).sum() == 0.0
-    assert top_share(ranking=np.zeros(5), share=0.3) == pytest.approx(np.full(5, 0.3))
 
 
 def test_baselines_are_what_their_names_say(small):

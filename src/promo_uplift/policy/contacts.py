@@ -8,6 +8,7 @@ import numpy as np
 
 from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.results import FloatArray, IntArray
+from promo_uplift.policy.rules.ranking import top_share
 
 
 def contact_weights(
@@ -52,9 +53,5 @@ def contact_weights(
     weights = np.zeros(len(fold))
     for number, (learner, share) in enumerate(zip(learner_by_fold, share_by_fold, strict=True)):
         rows = np.flatnonzero(fold == number)
-        _, position, size = np.unique(
-            -cate[learner][rows, number], return_inverse=True, return_counts=True
-        )
-        before = np.cumsum(size) - size
-        weights[rows] = np.clip((share * len(rows) - before) / size, 0.0, 1.0)[position]
+        weights[rows] = top_share(ranking=cate[learner][rows, number], share=share)
     return weights

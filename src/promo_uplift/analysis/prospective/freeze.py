@@ -30,7 +30,6 @@ from promo_uplift.contracts.results import (
     TrialData,
 )
 from promo_uplift.metrics.drift import Predictions
-from promo_uplift.metrics.order import best_first, tie_starts
 from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.policy import (
     PolicyCandidates,
@@ -41,6 +40,7 @@ from promo_uplift.policy import (
     support,
     support_ranges,
 )
+from promo_uplift.policy.rules.ranking import top_share
 from promo_uplift.tuning import fit_held_out
 
 
@@ -283,22 +283,6 @@ def _held_out(
         )
         effects[fold == one] = learner.predict_cate(covariates=covariates.loc[fold == one])
     return effects
-
-
-def top_share(*, ranking: FloatArray, share: float) -> FloatArray:
-    """P(contacted) of each row where the top ``share`` is: tied rows at the edge alike, ``(m,)``.
-
-    Examples
-    --------
-    >>> top_share(ranking=np.array([1.0, 3.0, 1.0, 0.0]), share=0.5).tolist()
-    [0.5, 1.0, 0.5, 0.0]
-    """
-    order, ordered = best_first(ranking)
-    edges = tie_starts(ordered) / len(order)
-    inside = np.clip((share - edges[:-1]) / np.diff(edges), 0.0, 1.0)
-    contact = np.empty(len(order))
-    contact[order] = np.repeat(inside, np.diff(tie_starts(ordered)))
-    return contact
 
 
 def _valued(

@@ -56,7 +56,13 @@ def fill_best_first(
 
 
 def top_share(*, ranking: FloatArray, share: float) -> FloatArray:
-    """Contact the top ``share`` of the rows, tied rows alike, ``(m,)``."""
+    """Contact the top ``share`` of the rows, tied rows at its edge alike, ``(m,)``.
+
+    Examples
+    --------
+    >>> top_share(ranking=np.array([1.0, 3.0, 1.0, 0.0]), share=0.5).tolist()
+    [0.5, 1.0, 0.5, 0.0]
+    """
     return fill_best_first(
         ranking=ranking, amount=np.ones(len(ranking)), capacity=share * len(ranking)
     )
