@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from promo_uplift.contracts.results import FloatArray
-from promo_uplift.policy.rules.base import (
-    FittedPolicy,
-    NoSettings,
-    Policy,
-    PolicyTraining,
-    PolicyView,
-)
-from promo_uplift.policy.rules.frozen import FrozenRanking
-from promo_uplift.policy.rules.ranking import most_profitable_share, top_share
+from promo_uplift.policy.rules.base import NoSettings, Policy, PolicyTraining
+from promo_uplift.policy.rules.ranking import most_profitable_share
+from promo_uplift.policy.rules.top_share import FittedTopShare
 
 
 class RoiOptimal(Policy):
@@ -23,33 +15,6 @@ class RoiOptimal(Policy):
     Settings: ClassVar = NoSettings
     summary: ClassVar = "Top of the ranking by effect; the share maximises training profit."
 
-    def fit(self, *, training: PolicyTraining, seed: int) -> FittedRoiOptimal:
+    def fit(self, *, training: PolicyTraining, seed: int) -> FittedTopShare:
         """Choose the share."""
-        return FittedRoiOptimal(
-            most_profitable_share(training=training, ranking=training.view.cate)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class FittedRoiOptimal:
-    """The rule.
-
-    Attributes
-    ----------
-    share : float
-        Share contacted, of any list.
-    """
-
-    share: float
-
-    def contact(self, *, view: PolicyView) -> FloatArray:
-        """Contact the top of the list's own ranking; tied rows alike."""
-        return top_share(ranking=view.cate, share=self.share)
-
-    def frozen(self, *, view: PolicyView) -> FittedPolicy:
-        """Fix the threshold that the share has on a list."""
-        return FrozenRanking.of(by="cate", view=view, rule=self)
-
-    def describe(self) -> str:
-        """Return the rule in words."""
-        return f"Contact the {self.share:.0%} with the highest predicted effect."
+        return FittedTopShare(most_profitable_share(training=training, ranking=training.view.cate))
