@@ -218,6 +218,20 @@ BAD = {
             "Its parameters: n_estimators",
         ),
     ),
+    "unknown policy to decide": Bad(
+        params="policies.decides=brake_even",
+        says=(
+            "PolicyError: `policies.decides` must be `chosen` or a policy of `policies.rules`",
+            r"`brake_even` is unknown\. Did you mean `break_even`\?",
+        ),
+    ),
+    "budget that nobody would keep": Bad(
+        params="policy.budget_usd=500",
+        says=(
+            r"PolicyError: `policy\.budget_usd` is 500\.00 and `policies\.decides` is `chosen`",
+            r"Let `budget` decide, or set `policy\.budget_usd` to null",
+        ),
+    ),
     "unknown check": Bad(
         params="checks.on_fail.PU-OVERLAPS=refuse",
         says=("CheckError: ", "PU-OVERLAPS"),
