@@ -173,6 +173,8 @@ class TableResult:
         """Every configured policy, valued where it was not fitted; computed when asked."""
         if self.parameters.policies is None:
             raise ConfigurationError("`policies` must be given to be compared; it is None.")
+        if self.analysis.suite is not None:
+            return self.analysis.suite
         return analysis.compare_policies(
             data=self.trial.data,
             nuisances=self.analysis.nuisances,
@@ -219,11 +221,11 @@ class TableResult:
 
     @cached_property
     def interval(self) -> FloatArray:
-        """Pointwise interval of the champion's held-out effects, ``(n, 2)``; NaN if not offered."""
+        """Pointwise interval of the held-out effects that decide, ``(n, 2)``; NaN: not offered."""
         return analysis.bound_households(
             data=self.trial.data,
             nuisances=self.analysis.nuisances,
-            champion=self.analysis.cross_fitted[self.analysis.decider.learner],
+            effects=self.analysis.cross_fitted[self.analysis.decider.learner],
             estimation=self.parameters.estimation,
             metrics=self.parameters.metrics,
             seed=self.seed,
@@ -258,7 +260,7 @@ class TableResult:
             data=self.trial.data,
             nuisances=self.analysis.nuisances,
             cross_fitted=self.analysis.cross_fitted,
-            champion=self.analysis.decider.learner,
+            name=self.analysis.decider.learner,
             nuisance=self.parameters.nuisance,
             estimation=self.parameters.estimation,
             tuning=self.parameters.tuning,

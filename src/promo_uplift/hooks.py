@@ -104,7 +104,8 @@ def refuse_unknown_names(
     if isinstance(checks, CheckParameters):
         validate_check_parameters(checks)
     if isinstance(policies, PoliciesParameters) and isinstance(policy, PolicyParameters):
-        check_policies(policies=policies, policy=policy)
+        replicates = getattr(estimation, "interval_replicates", None)
+        check_policies(policies=policies, policy=policy, interval_replicates=replicates)
 
 
 def warm_start_leaves(tuning: Any) -> dict[str, Any]:

@@ -225,6 +225,13 @@ BAD = {
             r"`brake_even` is unknown\. Did you mean `break_even`\?",
         ),
     ),
+    "policy that needs errors of a model without": Bad(
+        params="policies.decides=lower_bound",
+        says=(
+            r"PolicyError: `policies\.decides` is `lower_bound`, which reads the standard error",
+            r"Set `estimation\.interval_replicates` above 0",
+        ),
+    ),
     "budget that nobody would keep": Bad(
         params="policy.budget_usd=500",
         says=(

@@ -626,3 +626,28 @@ def test_the_call_is_found_on_the_package_and_nothing_else_is():
     assert promo_uplift.analyse is not None
     with pytest.raises(AttributeError, match="no attribute 'analyze'"):
         promo_uplift.analyze  # noqa: B018
+
+
+def test_a_named_policy_decides_of_a_table_too():
+    """Members respond by 6 at a margin of 1: a contact of 2 USD pays for them, and only them."""
+    decided = {"decides": "break_even", "error_replicates": 0}
+    found = analysed(
+        an_experiment(n=2_000),
+        propensity=0.5,
+        contact_cost=2.0,
+        margin_rate=1.0,
+        parameters={**SMALL, "policies": decided},
+    )
+    table = found.policies.set_index("policy").loc["break_even"]
+    assert found.analysis.suite is found.policy_suite
+    assert (found.verdict.name, found.verdict.action) == ("publish", "target")
+    assert "Let the policy `break_even` choose" in found.verdict.advice
+    assert table["profit_usd_per_household"] == pytest.approx(2.0, abs=0.5)  # (6 - 2) / 2
+    assert f"{table['profit_usd_per_household']:+.2f} USD" in found.verdict.advice
+    assert found.model.policy == "break_even"
+    new = an_experiment(n=400, seed=9)
+    scored = found.cate(new)
+    inside = scored["in_support"].to_numpy()
+    assert inside.mean() > 0.8
+    right = scored["recommend"].to_numpy() == (new["member"] == "yes").to_numpy()
+    assert right[inside].mean() > 0.95

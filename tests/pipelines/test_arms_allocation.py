@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from promo_uplift.analysis import ArmEffects, allocate_arms
+from promo_uplift.analysis import ArmEffects, allocate_arms, arm_cost_curves
+from promo_uplift.analysis.arm_offer import ALL_ARMS
 from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.parameters import PolicyParameters
 from promo_uplift.policy import ALLOCATION_REASONS, LoggedActions, off_policy_values
@@ -265,3 +266,29 @@ def test_a_margin_that_is_not_known_is_in_the_intervals_and_spends_nothing_else(
         assert half_widths[1] == pytest.approx(np.sqrt(half_widths[0] ** 2 + added), rel=0.05)
         assert half_widths[1] > 1.2 * half_widths[0]
     assert after.loc["none", "gain_ci_low"] == after.loc["none", "gain_ci_high"] == 0.0
+
+
+def test_a_curve_at_the_budget_has_the_interval_of_the_allocation_money_included():
+    effects, *_ = world(n=2_000)
+    law = {"normal": {"mean": 0.5, "sd": 0.1}}
+    unknown = PolicyParameters.model_validate(MONEY.model_dump() | {"margin_rate": law})
+    budget = 600.0
+    allocation = allocated(effects, policy=unknown, budget=budget)
+    curves = arm_cost_curves(
+        effects=effects,
+        costs=COSTS,
+        budgets=[budget / 2_000],
+        policy=unknown,
+        replicates=200,
+        level=0.95,
+        seed=3,
+    )
+    found = curves.curves[ALL_ARMS].gain_at(budget / 2_000)
+    row = allocation.value.set_index("policy").loc["allocation"]
+    assert (found.estimate, found.ci_low, found.ci_high) == pytest.approx(
+        (row["gain"], row["gain_ci_low"], row["gain_ci_high"])
+    )
+    known = (
+        allocated(effects, policy=MONEY, budget=budget).value.set_index("policy").loc["allocation"]
+    )
+    assert found.ci_high - found.ci_low > 1.1 * (known["gain_ci_high"] - known["gain_ci_low"])

@@ -168,7 +168,19 @@ def test_a_rule_of_ones_own_that_compares_rows_is_refused_for_households_to_come
     assert frozen_rule(name="above", fitted=rule, view=households()) is rule
 
 
-def asked(decides="chosen", rules=None, **money):
+@pytest.mark.parametrize("name", ["risk_adjusted_0.5", "lower_bound", "contact_frequency"])
+def test_a_rule_that_needs_errors_is_refused_where_the_model_offers_none(name):
+    """Without them it would contact nobody, and say nothing."""
+    rules = RULES | {"contact_frequency": {"of": "lower_bound", "max_contacts": 1}}
+    seen = households(cate_se=np.full(N, np.nan))
+    rule = policies(**rules)[name].fit(training=training(seen), seed=0)
+    with pytest.raises(PolicyError, match=rf"`{name}` reads the standard error .*interval_replic"):
+        frozen_rule(name=name, fitted=rule, view=seen)
+    by_effect = policies(**rules)["break_even"].fit(training=training(seen), seed=0)
+    assert frozen_rule(name="break_even", fitted=by_effect, view=seen) is by_effect
+
+
+def asked(decides="chosen", rules=None, interval_replicates=0, **money):
     check_policies(
         policies=PoliciesParameters(
             decides=decides,
@@ -177,6 +189,7 @@ def asked(decides="chosen", rules=None, **money):
             rules=BASE | {"budget": {}, "break_even": {}} | (rules or {}),
         ),
         policy=MONEY.model_copy(update=money),
+        interval_replicates=interval_replicates,
     )
 
 
@@ -187,6 +200,20 @@ def asked(decides="chosen", rules=None, **money):
         ({"decides": "random"}, "`random` makes no list"),
         ({"decides": "current"}, "`current` makes no list"),
         ({"decides": "response"}, "`response` makes no list"),
+        (
+            {"decides": "risk_adjusted_0.5", "rules": {"risk_adjusted": {"lambdas": [0.5]}}},
+            "`estimation.interval_replicates` is 0: the registered model would offer none",
+        ),
+        (
+            {
+                "decides": "contact_frequency",
+                "rules": {
+                    "lower_bound": {"level": 0.8},
+                    "contact_frequency": {"of": "lower_bound", "max_contacts": 1},
+                },
+            },
+            "`policies.decides` is `contact_frequency`, which reads the standard error",
+        ),
         ({"budget_usd": 500.0}, "`policy.budget_usd` is 500.00 and `policies.decides` is `chosen`"),
         (
             {
@@ -204,7 +231,18 @@ def test_what_cannot_decide_is_refused_before_anything_is_fitted(given, said):
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"decides": "break_even"}, {"decides": "budget", "budget_usd": 500.0}]
+    "given",
+    [
+        {},
+        {"decides": "break_even"},
+        {"decides": "budget", "budget_usd": 500.0},
+        {"decides": "risk_adjusted_0", "rules": {"risk_adjusted": {"lambdas": [0.0]}}},
+        {
+            "decides": "lower_bound",
+            "rules": {"lower_bound": {"level": 0.8}},
+            "interval_replicates": 4,
+        },
+    ],
 )
 def test_what_can_decide_passes(given):
     asked(**given)

@@ -213,14 +213,14 @@ def bound_households(
     *,
     data: TrialData,
     nuisances: CrossFittedNuisances,
-    champion: CrossFittedCate,
+    effects: CrossFittedCate,
     estimation: EstimationParameters,
     metrics: MetricParameters,
     seed: int,
 ) -> FloatArray:
-    """Pointwise interval of the champion's held-out effects, ``(n, 2)``."""
+    """Pointwise interval of the held-out effects of the learner that decides, ``(n, 2)``."""
     return held_out_interval(
-        fitted=champion,
+        fitted=effects,
         data=data,
         nuisances=nuisances,
         level=metrics.level,
@@ -235,18 +235,18 @@ def deploy(
     data: TrialData,
     nuisances: CrossFittedNuisances,
     cross_fitted: Mapping[str, CrossFittedCate],
-    champion: str,
+    name: str,
     nuisance: NuisanceParameters,
     estimation: EstimationParameters,
     tuning: TuningParameters,
     seed: int,
 ) -> tuple[DeployedLearner, DeploymentNuisances]:
-    """Fit the champion and the nuisances on all rows, for households to come.
+    """Fit a learner and the nuisances on all rows, for households to come.
 
     An ensemble is weighted by its members' held-out effects, ``cross_fitted``.
     """
     learner = deploy_learner(
-        name=champion,
+        name=name,
         data=data,
         nuisances=nuisances,
         cross_fitted=cross_fitted,
@@ -263,7 +263,7 @@ def deploy(
         n_workers=estimation.n_workers,
         storage=tuning.storage,
         study_prefix=learner_digest(
-            name=champion,
+            name=name,
             data=data,
             nuisance=nuisance,
             estimation=estimation,

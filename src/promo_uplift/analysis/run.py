@@ -33,7 +33,13 @@ from promo_uplift.contracts.results import CrossFittedCate, CrossFittedNuisances
 from promo_uplift.effects import PlaceboEffect, no_placebo
 from promo_uplift.features import WindowAudit
 from promo_uplift.metrics import RankingMetrics, Selection
-from promo_uplift.policy import CHOSEN, DecidingPolicy, PolicyEvaluation, check_policies
+from promo_uplift.policy import (
+    CHOSEN,
+    DecidingPolicy,
+    PolicyEvaluation,
+    PolicySuite,
+    check_policies,
+)
 from promo_uplift.tuning import check_configured_learners
 
 
@@ -69,6 +75,7 @@ class Analysis:
     effects: pd.DataFrame
     placebo: PlaceboEffect
     policies: PolicyValues
+    suite: PolicySuite | None
     decider: DecidingPolicy
     checks: tuple[CheckResult, ...]
     verdict: Verdict
@@ -101,7 +108,11 @@ def refuse_unknown(parameters: AnalysisParameters) -> None:
     validate_check_parameters(parameters.checks)
     check_configured_learners(parameters.estimation.learners)
     if parameters.policies is not None:
-        check_policies(policies=parameters.policies, policy=parameters.policy)
+        check_policies(
+            policies=parameters.policies,
+            policy=parameters.policy,
+            interval_replicates=parameters.estimation.interval_replicates,
+        )
 
 
 def only_what_competes(estimation: EstimationParameters) -> EstimationParameters:
@@ -280,6 +291,7 @@ def analyse_trials(
         effects=effects,
         placebo=before,
         policies=policies,
+        suite=suite,
         decider=decider,
         checks=checks,
         verdict=verdict,

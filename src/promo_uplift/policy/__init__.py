@@ -52,12 +52,7 @@ from promo_uplift.policy.registered import (
     standing_sentence,
 )
 from promo_uplift.policy.rows import PolicyRows
-from promo_uplift.policy.rules import (
-    POLICIES,
-    Policy,
-    build_policies,
-    frozen_rule,
-)
+from promo_uplift.policy.rules import POLICIES, Policy, build_policies, frozen_rule
 from promo_uplift.policy.scoring import ScoringModel, household_view, refuse_columns
 from promo_uplift.policy.sensitivity import (
     Contacts,

@@ -12,6 +12,7 @@ from promo_uplift.contracts.parameters import PoliciesParameters, PolicyParamete
 from promo_uplift.contracts.results import FloatArray, IntArray, Interval
 from promo_uplift.policy.rules.base import FittedPolicy
 from promo_uplift.policy.rules.budget import Budget
+from promo_uplift.policy.rules.frozen import OFFER_ERRORS
 from promo_uplift.policy.rules.registry import build_policies
 from promo_uplift.policy.suite import PolicySuite
 from promo_uplift.policy.targeting import CHOSEN, share_threshold
@@ -123,14 +124,28 @@ def named_decides(*, name: str, suite: PolicySuite, learner: str) -> DecidingPol
     )
 
 
-def check_policies(*, policies: PoliciesParameters, policy: PolicyParameters) -> None:
+def check_policies(
+    *,
+    policies: PoliciesParameters,
+    policy: PolicyParameters,
+    interval_replicates: int | None = None,
+) -> None:
     """Refuse policies that no registry knows, and one that cannot decide.
+
+    Parameters
+    ----------
+    policies : PoliciesParameters
+    policy : PolicyParameters
+        The money.
+    interval_replicates : int, optional
+        Refits behind a household's interval in the registered model; None: not known here.
 
     Raises
     ------
     PolicyError
-        If a policy or a setting is unknown or wrong, ``decides`` names no policy or one that can
-        make no list, or a budget is stated that would not be kept, or twice.
+        If a policy or a setting is unknown or wrong, ``decides`` names no policy, one that can make
+        no list, or one that needs errors which the model will not offer, or a budget is stated that
+        would not be kept, or twice.
     """
     built = build_policies(policies)
     name, budget = policies.decides, policy.expected.budget_usd
@@ -140,6 +155,12 @@ def check_policies(*, policies: PoliciesParameters, policy: PolicyParameters) ->
         raise PolicyError(
             f"`policies.decides` must be `{CHOSEN}` or a policy of `policies.rules` that makes a "
             f"list; `{name}` {why}.{nearest(name, known)} Known: {', '.join(known)}."
+        )
+    if interval_replicates == 0 and name != CHOSEN and built[name].needs_errors:
+        raise PolicyError(
+            f"`policies.decides` is `{name}`, which reads the standard error of each household's "
+            "effect, and `estimation.interval_replicates` is 0: the registered model would offer "
+            f"none. {OFFER_ERRORS}"
         )
     if budget is None:
         return

@@ -197,7 +197,7 @@ def decide(
         "tuning": tuning,
         "seed": seed,
     }
-    learner, models = deploy(champion=selection.champion, **fitted)
+    learner, models = deploy(name=selection.champion, **fitted)
     effects = {selection.champion: learner.learner.predict_cate(covariates=covariates)}
     for name in who.values():
         if name not in effects:

@@ -213,7 +213,7 @@ def bound_households(
     return analysis.bound_households(
         data=data,
         nuisances=nuisances,
-        champion=cross_fitted[decider.learner],
+        effects=cross_fitted[decider.learner],
         estimation=estimation,
         metrics=metrics,
         seed=seed,
@@ -285,7 +285,7 @@ def deploy(
         data=data,
         nuisances=nuisances,
         cross_fitted=cross_fitted,
-        champion=decider.learner,
+        name=decider.learner,
         nuisance=nuisance,
         estimation=estimation,
         tuning=tuning,

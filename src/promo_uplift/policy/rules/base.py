@@ -129,6 +129,11 @@ class Policy(ABC):
     def __init__(self, settings: Parameters) -> None:
         self.settings = settings
 
+    @property
+    def needs_errors(self) -> bool:
+        """Whether it reads the standard error of an effect."""
+        return False
+
     def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say what it cannot do without and these rows or the money lack; None: nothing.
 
@@ -159,6 +164,11 @@ class Constraint(Policy):
     def __init__(self, settings: OfAnother, inner: Policy) -> None:
         super().__init__(settings)
         self.inner = inner
+
+    @property
+    def needs_errors(self) -> bool:
+        """Whether the policy reads them that it constrains."""
+        return self.inner.needs_errors
 
     def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say what the policy lacks that it constrains."""

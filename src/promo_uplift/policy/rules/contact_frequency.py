@@ -17,7 +17,7 @@ from promo_uplift.policy.rules.base import (
     PolicyView,
 )
 from promo_uplift.policy.rules.budget import predicted_profit
-from promo_uplift.policy.rules.frozen import frozen_rule
+from promo_uplift.policy.rules.frozen import thresholds_fixed
 from promo_uplift.policy.rules.ranking import fill_best_first
 
 
@@ -77,7 +77,7 @@ class FittedContactFrequency:
 
     def frozen(self, *, view: PolicyView) -> FittedPolicy:
         """Within one campaign nobody is contacted too often: the policy that is constrained."""
-        return frozen_rule(name="of", fitted=self.inner, view=view)
+        return thresholds_fixed(fitted=self.inner, view=view)
 
     def describe(self) -> str:
         """Return the rule in words."""

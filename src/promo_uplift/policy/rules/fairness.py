@@ -20,7 +20,7 @@ from promo_uplift.policy.rules.base import (
     PolicyView,
 )
 from promo_uplift.policy.rules.budget import predicted_profit
-from promo_uplift.policy.rules.frozen import frozen_rule, lowest_certain
+from promo_uplift.policy.rules.frozen import lowest_certain, thresholds_fixed
 from promo_uplift.policy.rules.ranking import top_share
 from promo_uplift.policy.rules.segments import lacks_covariates
 
@@ -112,7 +112,7 @@ class FittedFairness:
             threshold = lowest_certain(ranking=profit[rows], contacts=contacts)
             groups.append((float(column[rows[0]]), threshold))
         return FrozenFairness(
-            inner=frozen_rule(name="of", fitted=self.inner, view=view),
+            inner=thresholds_fixed(fitted=self.inner, view=view),
             money=self.money,
             column=self.settings.column,
             groups=tuple(groups),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
 from promo_uplift.contracts.errors import PolicyError
 from promo_uplift.contracts.results import BoolArray, FloatArray
 from promo_uplift.policy.rules.base import FittedPolicy, PolicyView
+
+#: What to do where a policy needs errors that the model would not have.
+OFFER_ERRORS: Final = (
+    "Set `estimation.interval_replicates` above 0 (docs/configuration.md), or let another policy "
+    "decide (`policies.decides`)."
+)
 
 
 @runtime_checkable
@@ -37,16 +43,24 @@ def frozen_rule(*, name: str, fitted: FittedPolicy, view: PolicyView) -> FittedP
     Raises
     ------
     PolicyError
-        If the rule compares rows and has no ``frozen``, or reads ``response``.
+        If the rule compares rows and has no ``frozen``, or reads ``response``, or a standard error
+        that the view lacks.
     """
     by_row = np.arange(len(view), dtype=np.float64)
-    (rule, whole), (_, otherwise) = (
-        _frozen_on(fitted, replace(view, response=response)) for response in (by_row, -by_row)
-    )
-    if not np.array_equal(whole, otherwise):
+    rule = thresholds_fixed(fitted=fitted, view=view)
+    whole = rule.contact(view=view)
+    if _reads(fitted, [replace(view, response=values) for values in (by_row, -by_row)]):
         raise PolicyError(
             f"Policy `{name}` reads the predicted outcome (`response`), which no model for new "
             "households predicts. Let another policy decide (`policies.decides`)."
+        )
+    is_offered = bool(np.isfinite(view.cate_se).all())
+    if not is_offered and _reads(
+        fitted, [replace(view, cate_se=np.full(len(view), one)) for one in (0.0, np.inf)]
+    ):
+        raise PolicyError(
+            f"Policy `{name}` reads the standard error of a household's effect (`cate_se`), which "
+            f"the model for new households does not offer. {OFFER_ERRORS}"
         )
     best = np.argsort(-view.cate, kind="stable")[: len(view) // 2]
     for some in (best, np.arange(0, len(view), 2)):
@@ -60,9 +74,17 @@ def frozen_rule(*, name: str, fitted: FittedPolicy, view: PolicyView) -> FittedP
     return rule
 
 
-def _frozen_on(fitted: FittedPolicy, view: PolicyView) -> tuple[FittedPolicy, FloatArray]:
-    rule = fitted.frozen(view=view) if isinstance(fitted, ComparesRows) else fitted
-    return rule, rule.contact(view=view)
+def thresholds_fixed(*, fitted: FittedPolicy, view: PolicyView) -> FittedPolicy:
+    """Return the rule with the thresholds that it has on ``view``; itself if it has none."""
+    return fitted.frozen(view=view) if isinstance(fitted, ComparesRows) else fitted
+
+
+def _reads(fitted: FittedPolicy, views: list[PolicyView]) -> bool:
+    """Whether the rule decides otherwise on views that differ in one column."""
+    first, *others = (
+        thresholds_fixed(fitted=fitted, view=view).contact(view=view) for view in views
+    )
+    return not all(np.array_equal(first, one) for one in others)
 
 
 def lowest_certain(
@@ -82,41 +104,3 @@ def lowest_certain(
     if np.all(certain if eligible is None else certain[eligible]):
         return float("-inf")
     return float(ranking[certain].min()) if certain.any() else float("inf")
-
-
-@dataclass(frozen=True, slots=True)
-class FrozenRanking:
-    """Contact from a threshold of a prediction on.
-
-    Attributes
-    ----------
-    by : str
-        Prediction that is held against it.
-    threshold : float
-        In its unit.
-    words : str
-        The rule that it was made of.
-    """
-
-    by: Literal["cate", "response"]
-    threshold: float
-    words: str
-
-    @classmethod
-    def of(
-        cls, *, by: Literal["cate", "response"], view: PolicyView, rule: FittedPolicy
-    ) -> FrozenRanking:
-        """Take the threshold that a rule has on a list."""
-        ranking: FloatArray = getattr(view, by)
-        return cls(
-            by, lowest_certain(ranking=ranking, contacts=rule.contact(view=view)), rule.describe()
-        )
-
-    def contact(self, *, view: PolicyView) -> FloatArray:
-        """Contact or not."""
-        ranking: FloatArray = getattr(view, self.by)
-        return np.asarray(ranking >= self.threshold, dtype=np.float64)
-
-    def describe(self) -> str:
-        """Return the rule in words."""
-        return f"{self.words} On the training rows that begins at {self.threshold:.3g}."

@@ -24,6 +24,11 @@ class LowerBound(Policy):
     settings: LowerBoundSettings
     summary: ClassVar = "Low end of the effect's interval at or above break-even."
 
+    @property
+    def needs_errors(self) -> bool:
+        """Always."""
+        return True
+
     def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say that standard errors are absent, where they are needed."""
         return lacks_errors(view)

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from promo_uplift.contracts.results import FloatArray
-from promo_uplift.policy.rules.base import (
-    FittedPolicy,
-    NoSettings,
-    Policy,
-    PolicyTraining,
-    PolicyView,
-)
-from promo_uplift.policy.rules.frozen import FrozenRanking
+from promo_uplift.policy.rules.base import NoSettings, Policy, PolicyTraining, PolicyView
 from promo_uplift.policy.rules.ranking import most_profitable_share, top_share
 
 
@@ -45,10 +38,6 @@ class FittedResponseShare:
     def contact(self, *, view: PolicyView) -> FloatArray:
         """Contact the top of the list's own ranking; tied rows alike."""
         return top_share(ranking=view.response, share=self.share)
-
-    def frozen(self, *, view: PolicyView) -> FittedPolicy:
-        """Fix the threshold that the share has on a list."""
-        return FrozenRanking.of(by="response", view=view, rule=self)
 
     def describe(self) -> str:
         """Return the rule in words."""

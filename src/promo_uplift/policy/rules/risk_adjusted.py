@@ -33,9 +33,14 @@ class RiskAdjusted(Policy):
             f"_{number:g}": cls(RiskAdjustedSettings(lambdas=[number])) for number in typed.lambdas
         }
 
+    @property
+    def needs_errors(self) -> bool:
+        """Where some of them is taken off."""
+        return self.settings.lambdas[0] > 0.0
+
     def lacks(self, *, view: PolicyView, money: PolicyParameters) -> str | None:
         """Say that standard errors are absent, where they are needed."""
-        return lacks_errors(view) if self.settings.lambdas[0] > 0.0 else None
+        return lacks_errors(view) if self.needs_errors else None
 
     def fit(self, *, training: PolicyTraining, seed: int) -> FittedThreshold:
         """Nothing is learned."""

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import numpy as np
 from pydantic import Field
 
 from promo_uplift.contracts.parameters import OpenShare, Parameters
 from promo_uplift.contracts.results import FloatArray
 from promo_uplift.policy.rules.base import FittedPolicy, Policy, PolicyTraining, PolicyView
-from promo_uplift.policy.rules.frozen import FrozenRanking
+from promo_uplift.policy.rules.frozen import lowest_certain
 from promo_uplift.policy.rules.ranking import top_share
 
 
@@ -60,8 +61,35 @@ class FittedTopShare:
 
     def frozen(self, *, view: PolicyView) -> FittedPolicy:
         """Fix the threshold that the share has on a list."""
-        return FrozenRanking.of(by="cate", view=view, rule=self)
+        contacts = self.contact(view=view)
+        return FrozenTopShare(
+            threshold=lowest_certain(ranking=view.cate, contacts=contacts), words=self.describe()
+        )
 
     def describe(self) -> str:
         """Return the rule in words."""
         return f"Contact the {100.0 * self.share:.3g}% with the highest predicted effect."
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenTopShare:
+    """Contact from an effect on, where the share ended on the training rows.
+
+    Attributes
+    ----------
+    threshold : float
+        Predicted effect, in the outcome's unit.
+    words : str
+        The rule that it was made of.
+    """
+
+    threshold: float
+    words: str
+
+    def contact(self, *, view: PolicyView) -> FloatArray:
+        """Contact or not."""
+        return np.asarray(view.cate >= self.threshold, dtype=np.float64)
+
+    def describe(self) -> str:
+        """Return the rule in words."""
+        return f"{self.words} On the training rows that begins at {self.threshold:.3g}."
