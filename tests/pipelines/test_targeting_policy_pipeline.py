@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from in_memory import EFFECT_USD, run, true_effect
 
+from promo_uplift.effects import clustered_mean
+from promo_uplift.nuisance.seeding import derived_rng
 from promo_uplift.pipelines import targeting_policy
-from promo_uplift.policy import LoadedModel
+from promo_uplift.policy import (
+    Contacts,
+    LoadedModel,
+    bound_policy,
+    policy_scores,
+    profit_outcomes,
+)
 
 #: Margin .25, contact 2.00, redemption 1.00 at a rate of .1: a responder earns 7.5 - 2.1.
 PROFIT_USD = 0.25 * EFFECT_USD - 2.1
@@ -204,6 +213,54 @@ def test_a_standing_champion_that_mails_nobody_is_replaced(strong, nothing):
     gate = gate_against(strong, nothing.made["scoring_model"])
     assert gate.promote
     assert gate.difference.ci_low > 0
+
+
+def test_the_gate_doubts_a_rule_learned_on_the_other_folds_as_its_profits_interval_does(strong):
+    """Against a model that mails nobody the difference is the profit; three folds: 1.169."""
+    nobody = replace(strong.made["scoring_model"], cate_threshold_usd=float("inf"))
+    found = gate_against(strong, nobody).difference
+    nuisances, rows = strong.made["nuisances"], np.arange(2_000)
+    scores = policy_scores(
+        data=strong.made["trial_data"],
+        nuisances=nuisances,
+        parameters=strong.inputs["params:policy"],
+    )
+    profit = strong.made["deciding_policy"].contacts * scores.profit[rows, nuisances.fold]
+    plain = clustered_mean(values=profit, groups=strong.made["trial_data"].groups)
+    assert found.estimate == pytest.approx(plain.estimate)
+    reach = (found.ci_high - found.ci_low) / 2
+    assert reach == pytest.approx(1.959964 * 1.169 * plain.se, rel=2e-3)
+
+
+def test_bounds_under_a_hidden_trait_doubt_learned_rules_as_much_and_fixed_ones_not(strong):
+    """By the factor of a profit's own interval, 1.169 with three folds."""
+    table = strong.made["policy_sensitivity"].set_index(["policy", "against", "strength"])
+    for name, factor in (("all", 1.0), ("policy_tree", 1.169), ("break_even", 1.169)):
+        row = table.loc[(name, "none", 1.0)]
+        known = plain_bounds(strong, name)
+        assert row["profit_usd_ci_high"] - row["profit_usd"] == pytest.approx(
+            factor * (known["ci_high"] - known["high"]), rel=2e-3
+        )
+
+
+def plain_bounds(strong, name):
+    """Bounds of a policy of the suite at strength 1, without a factor."""
+    outcomes = profit_outcomes(
+        data=strong.made["trial_data"],
+        nuisances=strong.made["nuisances"],
+        parameters=strong.inputs["params:policy"],
+    )
+
+    return bound_policy(
+        policy=name,
+        against="none",
+        contacts=Contacts.of_rule(strong.made["policy_suite"].contacts[name]),
+        outcomes=outcomes,
+        parameters=strong.inputs["params:sensitivity"],
+        level=strong.inputs["params:metrics"].level,
+        factor=1.0,
+        rng=derived_rng(seed=strong.inputs["params:seed"], purpose="hidden_confounding"),
+    ).table.iloc[0]
 
 
 def test_the_same_model_does_not_replace_itself(strong):

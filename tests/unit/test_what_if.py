@@ -311,3 +311,16 @@ def test_the_map_says_so_where_nobody_stated_a_cost():
     written = " ".join(texts(figure))
     assert NOT_STATED in written
     assert "USD" not in written
+
+
+def test_against_contacting_nobody_the_base_loses_its_own_profit_with_its_own_interval(curves):
+    """Where nobody is contacted at the other money, the difference is the base's profit."""
+    nobody = what_if(scenarios={"nobody_pays": {"contact_cost_usd": {"to": 400.0}}})
+    table = what_if_table(
+        curves=curves, policy=policy(), what_if=nobody, level=LEVEL, seed=SEED
+    ).set_index("scenario")
+    assert table.loc["nobody_pays", "share"] == 0.0
+    own = interval(table.loc["base"], "profit_usd_per_household")
+    assert interval(table.loc["nobody_pays"], "minus_base_usd") == pytest.approx(
+        [-own[0], -own[2], -own[1]]
+    )
