@@ -589,8 +589,8 @@ def analyse(  # noqa: PLR0913 - the library's one call
     unit : str, optional
         The outcome's unit, for labels.
     parameters : mapping, optional
-        Overrides of ``nuisance``, ``estimation``, ``tuning``, ``metrics``, ``policy``, ``checks``,
-        ``wording`` and ``explanation`` by name, nested as in ``conf``.
+        Overrides of ``nuisance``, ``estimation``, ``tuning``, ``metrics``, ``policy``,
+        ``policies``, ``checks``, ``wording`` and ``explanation`` by name, nested as in ``conf``.
     tracking_uri : str, optional
         MLflow store that gets one run per arm.
     seed : int
