@@ -178,8 +178,11 @@ def test_a_cost_that_is_not_known_is_in_the_interval_of_the_bounds(field, sd, ti
 
 def test_without_costs_the_bounds_are_proportional_to_the_margin():
     free = {"contact_cost_usd": 0.0, "redemption_cost_usd": 0.0}
-    after = bounds(money(MONEY, **free, margin_rate=normal(0.5, 0.1)), n=20_000,
-                   sensitivity=SENSITIVITY.model_copy(update={"replicates": 600}))  # fmt: skip
+    after = bounds(
+        money(MONEY, **free, margin_rate=normal(0.5, 0.1)),
+        n=20_000,
+        sensitivity=SENSITIVITY.model_copy(update={"replicates": 600}),
+    )
     last = after.table.iloc[-1]
     # so many households that nearly all of the spread is the margin's
     for end, sign in (("low", -1.0), ("high", 1.0)):
